@@ -1,0 +1,63 @@
+"""A team as data: who is in it, what drives each, which strategy leads, what was taken away.
+
+Patches on a team (ablations) live with the roles; here are only the values they work on.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from engine.messages import Queue, Topic, Value
+
+PolicyName: TypeAlias = Literal["offline", "vacuous", "model"]
+MailboxPolicy: TypeAlias = Literal["block", "drop-oldest", "latest", "reject"]
+FailurePolicy: TypeAlias = Literal["fail", "restart", "continue"]
+
+
+class MemberSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One role of a team and its replicas."""
+
+    role: str
+    functions: tuple[Queue, ...]
+    """What it does: the queues it serves. A merge gives one member the functions of another."""
+    policy: PolicyName = "offline"
+    policies: dict[Queue, PolicyName] = {}
+    """Functions driven otherwise than ``policy``."""
+    model: str | None = None
+    """``provider/name``, where a model drives it; None: the episode's model."""
+    replicas: int = 1
+    mailbox: int = 128
+    failure: FailurePolicy = "restart"
+
+
+class StrategySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The search rule over the research tree, with its settings."""
+
+    kind: str
+    settings: dict[str, Value] = {}
+
+
+class Interposition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something done to the copies of messages on a topic; the roles know nothing of it."""
+
+    kind: Literal["mute", "shuffle", "drop", "delay"]
+    topic: Topic
+    probability: float = 1.0
+    """For ``drop``: of each copy."""
+    messages: int = 0
+    """For ``delay``: by how many later messages of the topic."""
+
+
+class TeamSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A team: the value that an ablation patches."""
+
+    name: str
+    members: tuple[MemberSpec, ...]
+    strategy: StrategySpec
+    in_flight: int = 1
+    """How many nodes of the tree are worked on at once; part of the spec, never taken from the machine."""
+    interpositions: tuple[Interposition, ...] = ()
+    arrival_order: bool = False
+    """Release results as they arrive; the record is then marked non-deterministic."""
+    patches: tuple[str, ...] = ()
+    """What was done to the team it came from, in words, in order."""
