@@ -1,4 +1,87 @@
 """Models: one way to ask for the next message of a conversation.
 
-Start reading at `engine.models.interface`; errors are in `engine.models.errors`, named for what one can do.
+Here belong the seam (`interface`), its errors, the clients that speak a dialect, and what each of them needs:
+keys, prices, retries, limits. Prompts, tools and what to do with an answer belong to the roles. Start reading at
+`engine.models.interface`; a new dialect is a new file beside `openai_chat` that passes the conformance suite.
 """
+
+from engine.models.endpoint import Endpoint
+from engine.models.errors import (
+    BadResponse,
+    ContextOverflow,
+    FailureRecord,
+    KeyMissing,
+    ModelCallError,
+    RateLimited,
+    Rejected,
+    Transient,
+    error_from_record,
+    failure_record,
+)
+from engine.models.interface import (
+    DEFAULT_SETTINGS,
+    Answer,
+    AssistantMessage,
+    CallMeasured,
+    Completion,
+    Conversation,
+    Message,
+    Model,
+    NamedTool,
+    Settings,
+    StopReason,
+    SystemMessage,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolMessage,
+    Usage,
+    UserMessage,
+)
+from engine.models.latency import Latency, log_normal_delay
+from engine.models.openai_chat import Timeouts
+from engine.models.opening import open_model
+from engine.models.rate import CallLimiter, FixedLimiter
+from engine.models.retry import RetryPolicy
+from engine.models.scripted import Request, Scripted
+
+__all__ = [
+    "DEFAULT_SETTINGS",
+    "Answer",
+    "AssistantMessage",
+    "BadResponse",
+    "CallLimiter",
+    "CallMeasured",
+    "Completion",
+    "ContextOverflow",
+    "Conversation",
+    "Endpoint",
+    "FailureRecord",
+    "FixedLimiter",
+    "KeyMissing",
+    "Latency",
+    "Message",
+    "Model",
+    "ModelCallError",
+    "NamedTool",
+    "RateLimited",
+    "Rejected",
+    "Request",
+    "RetryPolicy",
+    "Scripted",
+    "Settings",
+    "StopReason",
+    "SystemMessage",
+    "Timeouts",
+    "Tool",
+    "ToolCall",
+    "ToolChoice",
+    "ToolMessage",
+    "Transient",
+    "Usage",
+    "UserMessage",
+    "error_from_record",
+    "failure_record",
+    "log_normal_delay",
+    "open_model",
+]
