@@ -92,6 +92,7 @@ class Search:
         decisions: questions asked so far.
         propagations: variables assigned by unit propagation, also on branches that failed in it.
         conflicts: branches that ended in a false clause.
+        gave_up: whether some branch was given up, so that unsatisfiable is no proof.
         verdict: how it ended; None while a question is open.
         model: true literals satisfying the formula, once it is found satisfiable.
         fault: what was wrong with the last answer, where that ended the search.
@@ -101,6 +102,7 @@ class Search:
         self.instance: Final = instance
         self.decision_cap: Final = decision_cap
         self.decisions = self.propagations = self.conflicts = 0
+        self.gave_up = False
         self.verdict: Verdict | None = None
         self.model: tuple[int, ...] = ()
         self.fault: Fault | None = None
@@ -158,7 +160,9 @@ class Search:
                 failed = True
             else:
                 # Unit propagation on copies of the state, committed only if no clause becomes false.
-                left, some, most, full = unresolved, once, twice, thrice
+                left, some = unresolved, once
+                most: int = twice  # annotated for pyright, which gives up on values that go round the loop
+                full: int = thrice
                 moved: list[int] = []
                 propagated: list[int] = []
                 new: set[int] = set()
@@ -206,7 +210,7 @@ class Search:
                     visible = [i for i in order if unresolved >> i & 1]
                     chosen, value = yield Question(visible, trail, conflict_counts, history, len(levels))
                     if chosen is None:
-                        failed = True
+                        self.gave_up = failed = True
                     elif chosen in assigned:
                         self.verdict = Verdict.FAULTY
                         self.fault = Fault(
