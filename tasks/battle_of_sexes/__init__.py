@@ -1,0 +1,1 @@
+"""Battle of the Sexes, ten rounds against a player whose law is not told."""

@@ -1,0 +1,56 @@
+"""Self-check of a player: does `row_strategy` keep the rules of the game? It says nothing of how well it plays.
+
+Run it in the folder of `strategy.py`. Exit status 0: it does; else the last line says what is wrong.
+"""
+
+import random
+import sys
+
+ROUNDS = 10
+GAMES = 40
+CALLS_A_MOVE = 2_000  # counted, not timed, so that the verdict is the same on every machine
+
+
+class TooSlow(Exception):
+    """A move made more calls than a whole evaluation could afford."""
+
+
+def main() -> str:
+    """What is wrong; empty when nothing is."""
+    sys.path.insert(0, ".")
+    try:
+        from strategy import row_strategy  # type: ignore[import-not-found]  # it lies beside this file only when run
+    except BaseException as error:
+        return f"strategy.py cannot be imported: {type(error).__name__}: {error}"
+    draws = random.Random(1)
+    for game in range(GAMES):
+        history: list[tuple[int, int]] = []
+        for number in range(1, ROUNDS + 1):
+            calls = 0
+
+            def count(_frame: object, event: str, _argument: object) -> None:
+                nonlocal calls
+                calls += event in ("call", "c_call")
+                if calls > CALLS_A_MOVE:
+                    sys.setprofile(None)
+                    raise TooSlow
+
+            sys.setprofile(count)
+            try:
+                move = row_strategy(list(history))
+            except TooSlow:
+                return f"too slow: more than {CALLS_A_MOVE} calls for one move, in round {number}"
+            except BaseException as error:
+                return f"{type(error).__name__} in round {number} of game {game + 1}: {error}"
+            finally:
+                sys.setprofile(None)
+            if type(move) is not int or move not in (0, 1):
+                return f"the move in round {number} is {move!r}, not the int 0 or 1"
+            history.append((move, draws.randrange(2)))
+    return ""
+
+
+if __name__ == "__main__":
+    problem = main()
+    print(problem or "keeps the rules")
+    sys.exit(1 if problem else 0)

@@ -1,0 +1,72 @@
+"""Self-check of a player: does `row_strategy` keep the rules of the game? It says nothing of how well it plays.
+
+Run it in the folder of `strategy.py`. Exit status 0: it does; else the last line says what is wrong.
+"""
+
+import random
+import sys
+
+ROUNDS = 10
+FIELDS = 6
+SOLDIERS = 120
+GAMES = 40
+CALLS_A_MOVE = 2_000  # counted, not timed, so that the verdict is the same on every machine
+
+
+class TooSlow(Exception):
+    """A move made more calls than a whole evaluation could afford."""
+
+
+def fault(allocation: object) -> str:
+    """What is wrong with an allocation; empty when nothing is."""
+    if not isinstance(allocation, list | tuple):
+        return f"{type(allocation).__name__} instead of a list of {FIELDS} ints"
+    if len(allocation) != FIELDS:
+        return f"{len(allocation)} fields instead of {FIELDS}"
+    for soldiers in allocation:
+        if type(soldiers) is not int:
+            return f"{soldiers!r} is not a Python int"
+        if soldiers < 0:
+            return f"{soldiers} is negative"
+    return f"{sum(allocation)} soldiers placed, at most {SOLDIERS} are allowed" if sum(allocation) > SOLDIERS else ""
+
+
+def main() -> str:
+    """What is wrong; empty when nothing is."""
+    sys.path.insert(0, ".")
+    try:
+        from strategy import row_strategy  # type: ignore[import-not-found]  # it lies beside this file only when run
+    except BaseException as error:
+        return f"strategy.py cannot be imported: {type(error).__name__}: {error}"
+    draws = random.Random(1)
+    for game in range(GAMES):
+        history: list[tuple[list[int], list[int]]] = []
+        for number in range(1, ROUNDS + 1):
+            calls = 0
+
+            def count(_frame: object, event: str, _argument: object) -> None:
+                nonlocal calls
+                calls += event in ("call", "c_call")
+                if calls > CALLS_A_MOVE:
+                    sys.setprofile(None)
+                    raise TooSlow
+
+            sys.setprofile(count)
+            try:
+                move = row_strategy(list(history))
+            except TooSlow:
+                return f"too slow: more than {CALLS_A_MOVE} calls for one move, in round {number}"
+            except BaseException as error:
+                return f"{type(error).__name__} in round {number} of game {game + 1}: {error}"
+            finally:
+                sys.setprofile(None)
+            if problem := fault(move):
+                return f"the allocation in round {number} is wrong: {problem}"
+            history.append((list(move), [draws.randrange(21) for _ in range(FIELDS)]))
+    return ""
+
+
+if __name__ == "__main__":
+    problem = main()
+    print(problem or "keeps the rules")
+    sys.exit(1 if problem else 0)

@@ -1,0 +1,1 @@
+"""The iterated Prisoner's Dilemma, ten rounds against a player whose law is not told."""
