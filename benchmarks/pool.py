@@ -114,8 +114,8 @@ def score_published(folder: Path, *, mlgym_compatible: bool = False) -> Publishe
     pool = pool_of_runs(load_published_runs(folder), mlgym_compatible=mlgym_compatible)
     attempt, submission = pool.attempt, pool.submission
     if mlgym_compatible:
-        attempt = _in_published_order(attempt, folder / "best_ranks_aggregate_results.csv")
-        submission = _in_published_order(submission, folder / "last_ranks_aggregate_results.csv")
+        attempt = in_published_order(attempt, _rank_table(folder / "best_ranks_aggregate_results.csv"))
+        submission = in_published_order(submission, _rank_table(folder / "last_ranks_aggregate_results.csv"))
     best_attempt, best_submission = scoreboards(attempt, submission, suite=pool.suite)
     facts = tuple(facts_of(task) for task in pool.suite.tasks)
     return PublishedScores(
@@ -152,19 +152,24 @@ def _published_table(facts: TaskFacts, kind: Kind, mlgym_compatible: bool) -> Ta
     return TaskScores(task=facts.id, direction=facts.direction, scores=scores)
 
 
-def _in_published_order(tables: Sequence[TaskScores], ranks: Path) -> tuple[TaskScores, ...]:
-    """The tables with each task's methods in the order of a rank table, which decides among unscored ones."""
-    if not ranks.exists():
-        return tuple(tables)
-    orders = load_rank_table(ranks)
-    sorted_tables: list[TaskScores] = []
+def in_published_order(
+    tables: Sequence[TaskScores], orders: Mapping[str, Sequence[str]]
+) -> tuple[TaskScores, ...]:
+    """The tables with each task's methods in a published order, as from `load_rank_table`.
+
+    Scores decide every order but that of methods without one, which is arbitrary in the published tables and
+    yet counts in their mean positions: this is where it is taken from.
+    """
+    ordered: list[TaskScores] = []
     for table in tables:
-        place = {method: index for index, method in enumerate(orders.get(table.task, ()))}
-        methods = sorted(table.scores, key=lambda method: place.get(method, len(place)))
-        sorted_tables.append(
-            msgspec.structs.replace(table, scores={method: table.scores[method] for method in methods})
-        )
-    return tuple(sorted_tables)
+        listed = [method for method in orders.get(table.task, ()) if method in table.scores]
+        names = dict.fromkeys((*listed, *table.scores))
+        ordered.append(msgspec.structs.replace(table, scores={name: table.scores[name] for name in names}))
+    return tuple(ordered)
+
+
+def _rank_table(path: Path) -> dict[str, tuple[str, ...]]:
+    return load_rank_table(path) if path.exists() else {}
 
 
 def self_reported(task: str) -> LeftOut:

@@ -172,7 +172,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def _decoded(raw: bytes, where: str) -> _Line:
     try:
         return _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadSpecification(where, f"is not a run's record ({error}); fetch the file again") from error
 
 

@@ -153,7 +153,7 @@ def published_score(task: str, method: str, kind: Kind, *, valid_only: bool = Tr
 
 
 def best_published_valid(task: str, kind: Kind = "submission") -> BestPublished:
-    """The best score of a task in the pool of published tables that no known invalid run made, with its marks.
+    """The best score of a task in the published tables that no known invalid run made, with its marks.
 
     Raises:
         UnknownName: when no task answers to the name.
