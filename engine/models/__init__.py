@@ -1,8 +1,8 @@
 """Models: one way to ask for the next message of a conversation.
 
 Here belong the seam (`interface`), its errors, the clients that speak a dialect, and what each of them needs:
-keys, prices, retries, limits. Prompts, tools and what to do with an answer belong to the roles. Start reading at
-`engine.models.interface`; a new dialect is a new file beside `openai_chat` that passes the conformance suite.
+keys, prices, retries, limits. Prompts, tools and what to do with an answer belong to the roles. Start reading
+at `engine.models.interface`; a new dialect is a file beside `openai_chat` that passes the conformance suite.
 """
 
 from engine.models.endpoint import Endpoint

@@ -40,7 +40,7 @@ _MEANINGS: dict[int, tuple[type[ModelCallError], str]] = {
     501: (Rejected, "use another endpoint"),
     505: (Rejected, "use another endpoint"),
 }
-"""What a status means unless the error's code says more; of the others, 5xx may pass and the rest will not."""
+"""What a status means unless the error's code says more. Of the others, 5xx may pass, the rest will not."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 

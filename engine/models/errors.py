@@ -47,6 +47,11 @@ class ModelCallError(ModelError):
         self.retry_after_seconds, self.cost_usd = retry_after_seconds, cost_usd
         self.measured = measured if measured is not None else CallMeasured()
 
+    def __str__(self) -> str:
+        # The count is measured: it is shown, and kept out of `message`, which records compare.
+        attempts = self.measured.attempts
+        return self.message if attempts == 1 else f"{self.message} (after {attempts} attempts)"
+
 
 class RateLimited(ModelCallError):
     """Raised when an endpoint asked to slow down until retries were exhausted."""
