@@ -152,7 +152,8 @@ def _comparable(
             raise BadSpecification(
                 "tasks", f"{facts.id} was not run; name only tasks that the method has runs of"
             )
-        if facts.self_reported and not pool.mlgym_compatible:
+        told = facts.self_reported or runs[facts.id].self_reported
+        if told and not pool.mlgym_compatible:
             left_out.append(self_reported(facts.id))
         elif facts.id not in pool.suite.tasks:
             raise BadSpecification(

@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 
-class NoMaximum(EngineError):  # noqa: N818 -- errors here are named for what happened
+class NoMaximum(EngineError):
     """Raised when a likelihood has no maximum, because some methods always beat all others."""
 
 
@@ -82,7 +82,7 @@ def borda(rankings: Iterable[Ranking]) -> dict[str, float]:
     """Borda points, best method first.
 
     On each ranking a method gains one point for every compared method below it and half a point for every
-    one tied with it; unplaced methods count as tied with each other (Borda 1784; ties as in Emerson 2013).
+    one tied with it; unplaced methods count as tied with each other (Borda 1784, ties sharing their points).
     """
     points: dict[str, float] = {}
     for ranking in rankings:
@@ -118,7 +118,7 @@ def plackett_luce(
     tolerance: float = 1e-10,
     max_iterations: int = 100_000,
 ) -> PlackettLuce:
-    """Worths of the Plackett-Luce model by maximum likelihood (MM algorithm, Hunter 2004, eq. 30).
+    """Worths of the Plackett-Luce model by maximum likelihood (MM algorithm, Hunter 2004).
 
     A ranking is a series of choices: the best of all, the best of the rest, and so on; each method is chosen
     with probability worth / sum of worths of those left. Partial rankings: a method that is not named is not

@@ -82,6 +82,14 @@ def test_a_self_reported_metric_does_not_enter() -> None:
         add_method(published_pool(), "full", [told])
 
 
+def test_runs_marked_self_reported_do_not_enter_on_any_task() -> None:
+    told = msgspec.structs.replace(GAMES[2], self_reported=True)
+
+    comparison = add_method(published_pool(), "full", [*GAMES[:2], told])
+
+    assert comparison.suite.tasks == ("battle-of-sexes", "prisoners-dilemma")
+
+
 def test_a_self_reported_metric_enters_when_asked_for_and_is_marked() -> None:
     pool = published_pool(mlgym_compatible=True)
 
