@@ -189,9 +189,8 @@ def _pick(choices: Mapping[str, Value]) -> tuple[list[str], str]:
         return [], fragments.COUNT_IN_SHORTEST + best
     if rule in _WEIGHTED:
         weights = ", ".join(f"{size}: {float(choices['base']) ** -size:.6g}" for size in (1, 2, 3))
-        return [], fragments.COUNT_IN_SHORTEST + best
-            f"CLAUSE_WEIGHT = {{{weights}}}  # by number of free literals\n"
-        ]
+        constant = f"CLAUSE_WEIGHT = {{{weights}}}  # by number of free literals\n"
+        return [constant], fragments.SUM_WEIGHTS + best
     return [], fragments.COUNT_OCCURRENCES + best
 
 
