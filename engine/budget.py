@@ -62,7 +62,9 @@ class Scope:
         """
         for scope, limit in self._caps(axis):
             if scope.spent(axis) + amount > limit * (1 + 1e-12):
-                raise BudgetExceeded(axis, scope=scope.name, asked=amount, spent=scope.spent(axis), limit=limit)
+                raise BudgetExceeded(
+                    axis, scope=scope.name, asked=amount, spent=scope.spent(axis), limit=limit
+                )
 
     def record(self, axis: Axis, amount: float) -> None:
         """Put down what was really spent, past a cap if it was so (a paid answer is paid for)."""

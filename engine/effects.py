@@ -17,7 +17,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of every effect; the tag is the class's name."""
 
 
-class ModelCall(Effect, tag=True):
+class ModelCall(Effect, frozen=True, tag=True):
     """A model is asked to continue a conversation."""
 
     model: str
@@ -32,7 +32,7 @@ class ModelCall(Effect, tag=True):
     settings: Settings = Settings()
 
 
-class Command(Effect, tag=True):
+class Command(Effect, frozen=True, tag=True):
     """A program runs in the member's folder of the shared workspace."""
 
     language: Literal["python", "shell"]
@@ -42,7 +42,7 @@ class Command(Effect, tag=True):
     wall_seconds: float = 30.0
 
 
-class Evaluation(Effect, tag=True):
+class Evaluation(Effect, frozen=True, tag=True):
     """The judge is asked for a score; one evaluation of the budget where the split is feedback."""
 
     artefact: ArtefactHash
@@ -50,7 +50,7 @@ class Evaluation(Effect, tag=True):
     seed: int
 
 
-class ClockReading(Effect, tag=True):
+class ClockReading(Effect, frozen=True, tag=True):
     """A member asks for the time."""
 
 
@@ -61,13 +61,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of every outcome; the tag is the class's name."""
 
 
-class ModelAnswer(Outcome, tag=True):
+class ModelAnswer(Outcome, frozen=True, tag=True):
     """The model answered."""
 
     completion: Completion
 
 
-class CommandOutcome(Outcome, tag=True):
+class CommandOutcome(Outcome, frozen=True, tag=True):
     """The program ended, or was ended."""
 
     exit_code: int | None
@@ -79,19 +79,19 @@ class CommandOutcome(Outcome, tag=True):
     """The limit that cut it, if one did."""
 
 
-class Scored(Outcome, tag=True):
+class Scored(Outcome, frozen=True, tag=True):
     """The judge answered."""
 
     score: Score
 
 
-class Reading(Outcome, tag=True):
+class Reading(Outcome, frozen=True, tag=True):
     """Seconds since the episode began."""
 
     seconds: float
 
 
-class Failure(Outcome, tag=True):
+class Failure(Outcome, frozen=True, tag=True):
     """The effect could not be had; the asking member sees an `EffectFailed`."""
 
     kind: str

@@ -47,7 +47,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Base of every message body; the tag is the class's name."""
 
 
-class Brief(Body, tag=True):
+class Brief(Body, frozen=True, tag=True):
     """Opens an episode: what is asked of the team, told to every member first."""
 
     task: str
@@ -60,7 +60,7 @@ class Brief(Body, tag=True):
     """Feedback evaluations that the whole team may spend."""
 
 
-class IdeaRequest(Body, tag=True):
+class IdeaRequest(Body, frozen=True, tag=True):
     """The strategy asks for a hypothesis."""
 
     node: NodeId
@@ -69,7 +69,7 @@ class IdeaRequest(Body, tag=True):
     evaluations_left: int
 
 
-class Hypothesis(Body, tag=True):
+class Hypothesis(Body, frozen=True, tag=True):
     """A claim to be tested, with the effect its author predicts."""
 
     node: NodeId
@@ -84,7 +84,7 @@ class Hypothesis(Body, tag=True):
     """The score that its author expects, on the task's metric."""
 
 
-class WorkOrder(Body, tag=True):
+class WorkOrder(Body, frozen=True, tag=True):
     """The strategy asks for the code of a hypothesis."""
 
     node: NodeId
@@ -95,7 +95,7 @@ class WorkOrder(Body, tag=True):
     """For ``debug``: what went wrong with the base."""
 
 
-class Patch(Body, tag=True):
+class Patch(Body, frozen=True, tag=True):
     """The coder's answer: a new artefact, or why there is none."""
 
     node: NodeId
@@ -109,7 +109,7 @@ class Patch(Body, tag=True):
     problem: str = ""
 
 
-class RunRequest(Body, tag=True):
+class RunRequest(Body, frozen=True, tag=True):
     """The strategy asks for evidence about an artefact."""
 
     node: NodeId
@@ -131,7 +131,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Of the mean; from the scorer's declared error and the spread of the values, whichever is larger."""
 
 
-class RunResult(Body, tag=True):
+class RunResult(Body, frozen=True, tag=True):
     """The experimenter's answer: all evidence on the artefact, or how it failed."""
 
     node: NodeId
@@ -141,7 +141,7 @@ class RunResult(Body, tag=True):
     failure: str = ""
 
 
-class ReviewRequest(Body, tag=True):
+class ReviewRequest(Body, frozen=True, tag=True):
     """The strategy asks whether a result deserves to replace the incumbent."""
 
     node: NodeId
@@ -159,7 +159,7 @@ class Objection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     text: str
 
 
-class Review(Body, tag=True):
+class Review(Body, frozen=True, tag=True):
     """The reviewer's verdict. ``revise`` asks for more evidence before deciding."""
 
     node: NodeId
@@ -170,7 +170,7 @@ class Review(Body, tag=True):
     prediction: Literal["confirmed", "refuted", "open"] = "open"
 
 
-class Selection(Body, tag=True):
+class Selection(Body, frozen=True, tag=True):
     """The strategy's choice of the artefact that stands, with the rule and who else was considered."""
 
     node: NodeId
@@ -181,33 +181,33 @@ class Selection(Body, tag=True):
     """Whether this is what the team hands in."""
 
 
-class Question(Body, tag=True):
+class Question(Body, frozen=True, tag=True):
     """One member asks another in words."""
 
     text: str
 
 
-class Answer(Body, tag=True):
+class Answer(Body, frozen=True, tag=True):
     """The answer to a question, in words."""
 
     text: str
 
 
-class Dropped(Body, tag=True):
+class Dropped(Body, frozen=True, tag=True):
     """The runtime tells a sender that its message was not delivered."""
 
     seq: int
     reason: str
 
 
-class Expired(Body, tag=True):
+class Expired(Body, frozen=True, tag=True):
     """The runtime tells a sender that nobody answered in time."""
 
     seq: int
     deadline_seconds: float
 
 
-class Failed(Body, tag=True):
+class Failed(Body, frozen=True, tag=True):
     """The runtime tells that a member failed, and what was done about it."""
 
     member: MemberId

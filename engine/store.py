@@ -31,7 +31,9 @@ def check_path(path: str) -> None:
     """
     parts = path.split("/")
     if not _PATH.fullmatch(path) or any(part in ("", ".", "..") for part in parts) or len(parts) > 32:
-        raise BadSpecification(repr(path[:80]), "not a plain relative path (no '..', no leading '/', at most 255 characters)")
+        raise BadSpecification(
+            repr(path[:80]), "not a plain relative path (no '..', no leading '/', at most 255 characters)"
+        )
 
 
 def artefact_hash(files: Mapping[str, bytes]) -> ArtefactHash:
@@ -100,7 +102,9 @@ class ArtefactStore:
             partial.replace(place)
         except OSError as error:
             partial.unlink(missing_ok=True)
-            raise OutputUnusable(f"cannot keep an artefact in {self.folder}: {error.strerror or error}") from error
+            raise OutputUnusable(
+                f"cannot keep an artefact in {self.folder}: {error.strerror or error}"
+            ) from error
         self._known.add(digest)
         return digest
 
@@ -112,5 +116,7 @@ class ArtefactStore:
         except OSError as error:
             raise RecordDamaged(f"artefact content {digest} is missing from {self.folder}") from error
         if hashlib.sha256(content).hexdigest() != digest:
-            raise RecordDamaged(f"artefact content {digest} in {self.folder} was changed; restore it from a copy")
+            raise RecordDamaged(
+                f"artefact content {digest} in {self.folder} was changed; restore it from a copy"
+            )
         return content

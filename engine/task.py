@@ -40,6 +40,8 @@ class TaskCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Declared standard error of one feedback score under ``verified``."""
     floor: float | None = None
     """What a failed artefact counts as; None: the baseline."""
+    has_held_out: bool = False
+    """Whether a final is also scored on the split ``held-out`` (for games: other opponents)."""
     mlgym_metric_is_wall_time: bool = False
     summary: str = ""
     source: str = ""
@@ -137,7 +139,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Something that crossed, or tried to cross, the boundary while an artefact was scored."""
 
     kind: Literal[
-        "denied-call", "bad-frame", "bad-move", "early-exit", "overrun", "changed-hash", "exception", "output", "source"
+        "denied-call",
+        "bad-frame",
+        "bad-move",
+        "early-exit",
+        "overrun",
+        "changed-hash",
+        "exception",
+        "output",
+        "source",
     ]
     detail: str
     advisory: bool = False

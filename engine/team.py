@@ -37,7 +37,9 @@ class StrategySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     settings: dict[str, Value] = {}
 
 
-class Interposition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Interposition(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """Something done to the copies of messages on a topic; the roles know nothing of it."""
 
     kind: Literal["mute", "shuffle", "drop", "delay"]

@@ -27,7 +27,7 @@ from engine.models.interface import (
 from engine.models.prices import Price, find_price
 from engine.models.rate import CallLimiter, FixedLimiter
 from engine.models.retry import RetryPolicy, Tally, call_with_retries, retry_after_seconds
-from engine.models.secret import Secret
+from engine.models.secret import Secret, redacted_logs
 
 _CLOSE_SECONDS = 5.0
 _ERROR_BODY_BYTES = 64 * 1024
@@ -161,29 +161,29 @@ class OpenAIChat:
             if not response.is_success:
                 return await self._refuse(response)
             self._check_head(response)
-            content = await self._read(response, self._max_body_bytes)
+            content = await self._read(response, self._max_body_bytes + 1)
         if len(content) > self._max_body_bytes:
             raise self._too_large()
-        reply = read_reply(self._redacted(content), model=self.name)
+        reply = read_reply(content, model=self.name)
         header = response.headers.get("x-request-id")
         return msgspec.structs.replace(reply, id=quote(self._redacted_text(header))) if header else reply
 
     async def _refuse(self, response: httpx.Response) -> Reply:
         """Raise what an unsuccessful status means; never returns."""
-        content = (await self._read(response, _ERROR_BODY_BYTES))[:_ERROR_BODY_BYTES]
+        content = await self._read(response, _ERROR_BODY_BYTES)
         raise failure_of(
             response.status_code,
-            self._redacted(content),
+            content,
             model=self.name,
             retry_after_seconds=retry_after_seconds(response.headers),
         )
 
     def _check_head(self, response: httpx.Response) -> None:
-        kind = response.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        kind = self._redacted_text(response.headers.get("content-type", "application/json"))
+        kind = kind.partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise BadResponse(
-                f"{self.name}: the answer is {quote(self._redacted_text(kind))!r} instead of JSON; "
-                "is the base URL right?",
+                f"{self.name}: the answer is {quote(kind)!r} instead of JSON; is the base URL right?",
                 model=self.name,
             )
         length = response.headers.get("content-length", "")
@@ -191,13 +191,14 @@ class OpenAIChat:
             raise self._too_large()
 
     async def _read(self, response: httpx.Response, limit: int) -> bytes:
-        """The body; one piece more than `limit` bytes where it is larger, and then the rest is not read."""
+        """The first `limit` bytes of the body, without the key; what follows is not read."""
         content = bytearray()
         async for piece in response.aiter_bytes():
             content += piece
-            if len(content) > limit:
+            if len(content) >= limit:
                 break
-        return bytes(content)
+        # Redacted before it becomes anybody's local variable: some tracebacks show those.
+        return self._redacted(bytes(content[:limit]))
 
     def _too_large(self) -> BadResponse:
         return BadResponse(
@@ -270,21 +271,23 @@ async def open_openai_chat(
         trust_env=not connection.is_loopback,  # a proxy cannot reach a server on this machine
         transport=transport,
     )
-    try:
-        yield OpenAIChat(
-            model,
-            connection=connection,
-            client=client,
-            generator=generator,
-            prices=prices,
-            retries=retries,
-            timeouts=timeouts,
-            limiter=limiter or FixedLimiter(connection.endpoint.max_concurrency),
-            max_body_bytes=max_body_bytes,
-        )
-    finally:
-        with trio.move_on_after(_CLOSE_SECONDS, shield=True):
-            await client.aclose()
+    opened = OpenAIChat(
+        model,
+        connection=connection,
+        client=client,
+        generator=generator,
+        prices=prices,
+        retries=retries,
+        timeouts=timeouts,
+        limiter=limiter or FixedLimiter(connection.endpoint.max_concurrency),
+        max_body_bytes=max_body_bytes,
+    )
+    with redacted_logs(connection.key):
+        try:
+            yield opened
+        finally:
+            with trio.move_on_after(_CLOSE_SECONDS, shield=True):
+                await client.aclose()
 
 
 __all__ = ["DEFAULT_RETRIES", "DEFAULT_TIMEOUTS", "OpenAIChat", "Timeouts", "open_openai_chat"]

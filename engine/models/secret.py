@@ -1,7 +1,11 @@
 """Keys, kept out of everything that is printed, logged, recorded or copied."""
 
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import NoReturn
 
+_HTTP_LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
 _SHORTEST_REDACTED = 8  # local servers take "x" or "none" as keys; replacing those would garble every answer
 
 
@@ -33,6 +37,38 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a key is never copied or pickled; read it from the environment again")
+
+
+class _Redaction(logging.Filter):
+    def __init__(self, key: Secret) -> None:
+        super().__init__()
+        self._key = key
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage().encode(errors="backslashreplace")
+        redacted = self._key.redact(said)
+        if redacted != said:
+            record.msg, record.args = redacted.decode(errors="replace"), ()
+        return True
+
+
+@contextmanager
+def redacted_logs(key: Secret | None) -> Generator[None, None, None]:
+    """While the block lasts, what the HTTP libraries log does not show the key.
+
+    They hide the header that we send; at level DEBUG they show what an endpoint's headers send back.
+    """
+    if key is None:
+        yield
+        return
+    redaction = _Redaction(key)
+    for name in _HTTP_LOGGERS:
+        logging.getLogger(name).addFilter(redaction)
+    try:
+        yield
+    finally:
+        for name in _HTTP_LOGGERS:
+            logging.getLogger(name).removeFilter(redaction)
 
 
 def is_sendable(value: str) -> bool:

@@ -7,15 +7,12 @@ command is dead before the call returns. A non-zero exit is a result, not an err
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
 from engine.workspace.environment import Environment
 from engine.workspace.paths import Files
-
-if TYPE_CHECKING:
-    from typing import Self
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -233,7 +230,7 @@ class Workspace(Protocol):
         """
         ...
 
-    def fork(self) -> "AbstractAsyncContextManager[Self]":
+    def fork(self) -> "AbstractAsyncContextManager[Workspace]":
         """A new workspace with a copy of the files as they are now, and the same spec otherwise."""
         ...
 

@@ -1,0 +1,254 @@
+"""One episode: one team, one task, one seed; a function from its specification to a record."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+import trio
+
+from engine.budget import Budget, Scope
+from engine.bus import RUNTIME, Address, Bus, Post
+from engine.errors import BudgetExceeded, Deadlock, MemberFailed
+from engine.interposers import make_interposer
+from engine.journal import Closed, Journal, Opened
+from engine.member import Chosen, Feedback, Member, Seat, Surroundings
+from engine.messages import ArtefactHash, Brief, MemberId, Topic
+from engine.seeds import Seeds, evaluation_seed, runtime_stream
+from engine.shared_workspace import WorkspacePool
+from engine.store import ArtefactStore
+from engine.task import Judge, Measured, Score, ScoringProtocol, Split, Task
+from engine.team import TeamSpec
+from engine.workspace.interface import WorkspaceSpec
+
+BRIEF = Topic("brief")
+JUDGE = MemberId("judge")
+Ending: TypeAlias = Literal["submitted", "budget", "deadlock", "error"]
+
+
+class EpisodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Everything that an episode follows from."""
+
+    task: str
+    team: TeamSpec
+    seeds: Seeds
+    protocol: ScoringProtocol = "verified"
+    budget: Budget = Budget(evaluations=20)
+    model: str | None = None
+    """Drives the members that a model drives and that name none of their own."""
+    feedback: dict[str, float] = {}
+    """Settings of the scorer's feedback that differ from the task's (for example fewer games)."""
+    hashes: dict[str, str] = {}
+    """Digests of what the specification names: move space, prompts, environment."""
+
+    @property
+    def id(self) -> str:
+        """The episode's name: a folder's name, and its key in a study."""
+        seeds = self.seeds
+        seed = (
+            f"{seeds.team}"
+            if seeds.task == seeds.team == seeds.evaluation
+            else (f"{seeds.task}-{seeds.team}-{seeds.evaluation}")
+        )
+        return f"{self.task.replace('@', '.')}--{self.team.name}--seed-{seed}"
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the specification's canonical form."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+
+
+class EpisodeResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of an episode."""
+
+    episode: str
+    spec: EpisodeSpec
+    outcome: Ending
+    reason: str = ""
+    selected: ArtefactHash
+    """What was handed in: the final selection, or what stood when the episode ended."""
+    final: Score
+    """Of the selected artefact, on what the team never saw."""
+    held_out: Score | None = None
+    best_feedback: ArtefactHash | None = None
+    """The artefact with the best single feedback score."""
+    best_feedback_final: Score | None = None
+    feedback: tuple[Feedback, ...] = ()
+    standing: tuple[Chosen, ...] = ()
+    """What stood when, in order; the anytime curve is made from it."""
+    messages: int = 0
+    evaluations: int = 0
+    spending: dict[str, float] = {}
+    deterministic: bool = True
+    measured: Measured = Measured()
+
+
+async def run_episode(
+    spec: EpisodeSpec,
+    *,
+    task: Task,
+    seats: Sequence[Seat],
+    judge: Judge,
+    store: ArtefactStore,
+    pool: WorkspacePool,
+    folder: Path | None,
+    workspace: WorkspaceSpec | None = None,
+    parent_scope: Scope | None = None,
+) -> EpisodeResult:
+    """Run an episode, or go on with it from its record.
+
+    Args:
+        spec: what it follows from; its digest heads the record.
+        task: what the team may know.
+        seats: every member, one of them leading.
+        judge: scores artefacts.
+        store: keeps artefacts.
+        pool: where workspaces are opened, at the first command.
+        folder: for the record; None keeps none.
+        workspace: how the shared workspace begins; None: empty, default limits.
+        parent_scope: the study's budget, charged along.
+
+    Raises:
+        InfrastructureFailed: the outside let the engine down; the record stands, and a rerun goes on from it.
+        OutputUnusable: the record cannot be written.
+        Divergence: the record in ``folder`` is of something else.
+        RecordDamaged: the record cannot be read.
+    """
+    journal = Journal(folder)
+    try:
+        async with pool.share(workspace or WorkspaceSpec(name=spec.id)) as shared:
+            around = Surroundings(
+                task=task,
+                team=spec.team,
+                seeds=spec.seeds,
+                store=store,
+                judge=judge,
+                workspace=shared,
+                scope=Scope(f"episode {spec.id}", spec.budget, parent=parent_scope),
+                starter=store.put(task.starter),
+            )
+            return await _Running(spec, journal, around, seats).to_the_end()
+    finally:
+        journal.close()
+
+
+class _Running:
+    """An episode on its way."""
+
+    def __init__(
+        self, spec: EpisodeSpec, journal: Journal, around: Surroundings, seats: Sequence[Seat]
+    ) -> None:
+        self.spec, self.journal, self.around = spec, journal, around
+        self.seats = {seat.address.id: seat for seat in seats}
+        self.began = trio.current_time()
+        self.spent_before = journal.last_at
+        self.messages = 0
+
+    async def to_the_end(self) -> EpisodeResult:
+        spec, journal = self.spec, self.journal
+        journal.put(
+            Opened(
+                episode=spec.id,
+                spec=spec.digest(),
+                seeds=spec.seeds,
+                deterministic=not spec.team.arrival_order,
+            )
+        )
+        outcome, reason = await self._research()
+        result = await self._judge_it(outcome, reason)
+        journal.put(Closed(outcome=outcome, reason=reason, measured=result.measured))
+        journal.flush(sync=True)
+        journal.discard_early()
+        return result
+
+    async def _research(self) -> tuple[Ending, str]:
+        """Let the team work until it hands in, or cannot go on; an episode is scored as it stands."""
+        wall = self.spec.budget.wall_seconds
+        left = float("inf") if wall is None else max(0.0, wall - self.spent_before)
+        interposers = [
+            make_interposer(each, runtime_stream(self.spec.seeds, f"interposer {number}"))
+            for number, each in enumerate(self.spec.team.interpositions)
+        ]
+        bus = Bus(
+            [seat.address for seat in self.seats.values()],
+            self.journal,
+            interposers=interposers,
+            arrival_order=self.spec.team.arrival_order,
+        )
+        bus.publish(RUNTIME, self._brief(), None, BRIEF, 0, None)
+        outcome: Ending = "submitted"
+        reason = ""
+        with trio.move_on_after(left) as scope:
+            try:
+                await bus.run(self._live)
+            except Deadlock as error:
+                outcome, reason = "deadlock", str(error)
+            except MemberFailed as error:
+                outcome = "budget" if isinstance(error.__cause__, BudgetExceeded) else "error"
+                reason = str(error)
+        self.messages = bus.next_seq - 1
+        if scope.cancelled_caught:
+            self.journal.deterministic = False
+            outcome, reason = "budget", f"the wall time of {wall:g} s was used up"
+        return outcome, reason
+
+    async def _live(self, post: Post) -> None:
+        seat = self.seats[post.address.id]
+        await seat.behave(Member(post, seat, self.around))
+
+    def _brief(self) -> Brief:
+        card = self.around.task.card
+        evaluations = self.spec.budget.evaluations
+        return Brief(
+            task=self.spec.task,
+            text=self.around.task.brief,
+            metric=card.metric,
+            direction=card.direction,
+            baseline=card.baseline,
+            starter=self.around.starter,
+            evaluations=evaluations if evaluations is not None else 0,
+        )
+
+    async def _judge_it(self, outcome: Ending, reason: str) -> EpisodeResult:
+        around, spec = self.around, self.spec
+        selected = around.standing[-1].artefact if around.standing else around.starter
+        best = around.best_feedback()
+        scores: dict[tuple[ArtefactHash, Split], Score] = {}
+        wanted: list[tuple[ArtefactHash, Split]] = [(selected, "final")]
+        if spec.protocol == "verified":
+            if around.task.card.has_held_out:
+                wanted.append((selected, "held-out"))
+            if best is not None and best != selected:
+                wanted.append((best, "final"))
+
+        async def judge(post: Post) -> None:
+            member = Member(
+                post, Seat(address=post.address, role="judge", replica=1, behave=_nothing), around
+            )
+            for artefact, split in wanted:
+                seed = evaluation_seed(spec.seeds, split=split, ordinal=1)
+                scores[artefact, split] = await member.score(artefact, split=split, seed=seed)
+
+        await Bus([Address(id=JUDGE, leads=True)], self.journal).run(judge)
+        return EpisodeResult(
+            episode=spec.id,
+            spec=spec,
+            outcome=outcome,
+            reason=reason,
+            selected=selected,
+            final=scores[selected, "final"],
+            held_out=scores.get((selected, "held-out")),
+            best_feedback=best,
+            best_feedback_final=scores.get((best, "final")) if best is not None else None,
+            feedback=tuple(around.feedback),
+            standing=tuple(around.standing),
+            messages=self.messages,
+            evaluations=around.evaluations,
+            spending=around.scope.spending(),
+            deterministic=self.journal.deterministic and not spec.team.arrival_order,
+            measured=Measured(seconds=round(self.spent_before + trio.current_time() - self.began, 3)),
+        )
+
+
+async def _nothing(_member: Member) -> None:
+    await trio.lowlevel.checkpoint()

@@ -1,0 +1,199 @@
+"""The one workspace that an episode's members share, opened at the first command and parked while nobody uses it.
+
+Open workspaces are a scarce thing (processes, mounts, memory), so a pool keeps at most so many open over all episodes.
+When another episode needs one, the workspace that was idle longest is *parked*: its files are taken out and it closes;
+its next command opens it again with those files.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import msgspec
+import trio
+
+from engine.errors import WorkspaceError
+from engine.workspace.interface import Backend, CommandResult, Workspace, WorkspaceSpec
+
+SETTLE_SECONDS = 10.0
+"""Bound of parking and closing one workspace."""
+
+
+class SharedWorkspace:
+    """An episode's workspace: a folder for each member, whether it is open at this moment or not."""
+
+    def __init__(self, pool: "WorkspacePool", spec: WorkspaceSpec) -> None:
+        self.started = trio.current_time()
+        self._pool, self._spec = pool, spec
+        self._open: _Open | None = None
+        self._lock = trio.Lock()
+        self._users = 0
+        self._last_used = 0.0
+        self._can_park = True
+        self._gone = False
+
+    async def run(
+        self,
+        folder: str,
+        source: str,
+        *,
+        language: Literal["python", "shell"],
+        files: Mapping[str, bytes] | None,
+        wall_seconds: float,
+    ) -> CommandResult:
+        """Run a program in a member's folder.
+
+        Args:
+            folder: the member's name.
+            source: Python source or shell script.
+            language: which.
+            files: what the folder is to hold first; None leaves it as it is.
+            wall_seconds: after which the program is killed.
+
+        Raises:
+            IsolationUnavailable, WorkspaceError: when it cannot be run here.
+        """
+        self._users += 1
+        try:
+            workspace = await self._opened()
+            if files is not None:
+                await workspace.run_shell(f"rm -rf -- ./{folder} && mkdir -p ./{folder}")
+                for path, content in files.items():
+                    await workspace.write(f"{folder}/{path}", content)
+            else:
+                await workspace.run_shell(f"mkdir -p ./{folder}")
+            limits = msgspec.structs.replace(self._spec.limits, wall_seconds=wall_seconds)
+            if language == "python":
+                return await workspace.run_python(source, cwd=folder, limits=limits)
+            return await workspace.run_shell(source, cwd=folder, limits=limits)
+        finally:
+            self._users -= 1
+            self._last_used = trio.current_time()
+            if not self._users:
+                self._pool.one_is_idle()
+
+    async def _opened(self) -> Workspace:
+        async with self._lock:
+            if self._open is None:
+                self._open = await self._pool.open(self, self._spec)
+            return self._open.workspace
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open and could be parked."""
+        return self._open is not None and not self._users and self._can_park
+
+    @property
+    def last_used(self) -> float:
+        """When its last command ended, in seconds of the clock."""
+        return self._last_used
+
+    async def park(self) -> None:
+        """Take the files out and close."""
+        async with self._lock:
+            opened = self._open
+            if opened is None or self._users:
+                return
+            try:
+                files = await opened.workspace.collect()
+            except WorkspaceError:
+                # Links or too much in it: it stays open rather than lose something silently.
+                self._can_park = False
+                return
+            self._spec = msgspec.structs.replace(self._spec, files=files)
+            self._open = None
+            await opened.close()
+
+    async def close(self) -> None:
+        """Close for good; shielded and bounded."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            with trio.move_on_after(SETTLE_SECONDS, shield=True):
+                await opened.close()
+
+
+class _Open:
+    """An open workspace and the task that holds its context."""
+
+    def __init__(self) -> None:
+        self.workspace: Workspace
+        self._leave = trio.Event()
+        self._left = trio.Event()
+
+    async def hold(
+        self,
+        backend: Backend,
+        spec: WorkspaceSpec,
+        places: trio.Semaphore,
+        task_status: trio.TaskStatus[None],
+    ) -> None:
+        try:
+            async with backend.open(spec) as workspace:
+                self.workspace = workspace
+                task_status.started()
+                await self._leave.wait()
+        finally:
+            places.release()
+            self._left.set()
+
+    async def close(self) -> None:
+        self._leave.set()
+        await self._left.wait()
+
+
+class WorkspacePool:
+    """At most ``places`` open workspaces over all episodes."""
+
+    def __init__(self, backend: Backend, places: int, nursery: trio.Nursery) -> None:
+        self.backend, self.places = backend, places
+        self._nursery = nursery
+        self._free = trio.Semaphore(places, max_value=places)
+        self._idle = trio.Event()
+        self._known: set[SharedWorkspace] = set()
+
+    @asynccontextmanager
+    async def share(self, spec: WorkspaceSpec) -> AsyncIterator[SharedWorkspace]:
+        """A workspace for one episode; closed when the block is left."""
+        shared = SharedWorkspace(self, spec)
+        self._known.add(shared)
+        try:
+            yield shared
+        finally:
+            self._known.discard(shared)
+            await shared.close()
+
+    def one_is_idle(self) -> None:
+        """Said by a workspace whose last command has ended."""
+        self._idle.set()
+
+    async def open(self, asker: SharedWorkspace, spec: WorkspaceSpec) -> _Open:
+        """A place and an open workspace; parks the one that is idle longest where no place is free."""
+        while True:
+            try:
+                self._free.acquire_nowait()
+            except trio.WouldBlock:
+                await self._make_room(asker)
+            else:
+                break
+        opened = _Open()
+        await self._nursery.start(opened.hold, self.backend, spec, self._free)
+        return opened
+
+    async def _make_room(self, asker: SharedWorkspace) -> None:
+        idle = [shared for shared in self._known if shared is not asker and shared.is_idle]
+        if idle:
+            await min(idle, key=lambda shared: shared.last_used).park()
+            return
+        self._idle = trio.Event()
+        with trio.move_on_after(1.0):  # a place may also come free by an episode's end
+            await self._idle.wait()
+
+
+@asynccontextmanager
+async def open_pool(backend: Backend, *, places: int) -> AsyncIterator[WorkspacePool]:
+    """A pool; when the block ends every workspace of it is closed."""
+    async with trio.open_nursery() as nursery:
+        try:
+            yield WorkspacePool(backend, places, nursery)
+        finally:
+            nursery.cancel_scope.cancel()
