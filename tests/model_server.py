@@ -160,12 +160,25 @@ class ModelServer:
     failures: list[str]
     """Faults of the script itself (it raised); they are answered with status 400."""
 
-    @property
-    def open_connections(self) -> int:
-        """Connections that stand now."""
-        return self._open
+    open_connections: int = 0
+    """Connections that stand now."""
+    changed: trio.Event = field(default_factory=trio.Event)
+    """Set, and replaced, when a request has come or a connection has gone."""
 
-    _open: int = 0
+    async def wait_until_asked(self, count: int = 1) -> None:
+        """Until so many requests have come in all."""
+        while len(self.requests) < count:
+            await self.changed.wait()
+
+    async def wait_until_left(self) -> None:
+        """Until no connection stands."""
+        while self.open_connections:
+            await self.changed.wait()
+
+    def tell(self) -> None:
+        """Wake those who wait."""
+        self.changed.set()
+        self.changed = trio.Event()
 
 
 @asynccontextmanager
@@ -177,13 +190,14 @@ async def open_model_server(script: Script, *, port: int = 0) -> AsyncIterator[M
     connections = itertools.count()
 
     async def handle(stream: trio.SocketStream) -> None:
-        server._open += 1
+        server.open_connections += 1
         try:
             await _serve_connection(stream, script, server, next(connections))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client went away
         finally:
-            server._open -= 1
+            server.open_connections -= 1
+            server.tell()
             with trio.move_on_after(1, shield=True):
                 await stream.aclose()
 
@@ -211,6 +225,7 @@ async def _serve_connection(
             connection=connection,
         )
         server.requests.append(request)
+        server.tell()
         if not await _answer(stream, _reply_to(request, script, server)):
             return
 

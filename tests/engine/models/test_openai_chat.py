@@ -396,8 +396,7 @@ async def test_cancelling_a_call_leaves_nothing_behind() -> None:
     async with open_pair(script, limiter=limiter) as (model, server):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(model.generate, ASKED)
-            while not server.requests:
-                await trio.sleep(0.001)
+            await server.wait_until_asked()
             nursery.cancel_scope.cancel()
         in_flight = limiter.in_flight
         answer, _ = await model.generate(ASKED)
@@ -415,8 +414,7 @@ async def test_leaving_the_block_closes_the_connections() -> None:
             await model.generate(ASKED)
             before = server.open_connections
         with trio.fail_after(5):
-            while server.open_connections:
-                await trio.sleep(0.001)
+            await server.wait_until_left()
 
     assert before == 1
 
@@ -428,10 +426,13 @@ async def test_calls_beyond_the_limit_wait_and_say_how_long() -> None:
         _, measured = await model.generate(ASKED)
         waits.append(measured.waited_seconds)
 
-    async with open_pair(lambda r: echo(r).after(0.02), limiter=FixedLimiter(1)) as (model, server):
-        async with trio.open_nursery() as nursery:
-            for _ in range(3):
-                nursery.start_soon(ask, model)
+    limiter = FixedLimiter(1)
+    async with (
+        open_pair(lambda r: echo(r).after(0.02), limiter=limiter) as (model, server),
+        trio.open_nursery() as n,
+    ):
+        for _ in range(3):
+            n.start_soon(ask, model)
 
     assert waits == sorted(waits)
     assert waits[0] < 0.02 <= waits[1] < waits[2]
