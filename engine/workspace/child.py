@@ -1,0 +1,178 @@
+"""One child process of the host with its pipes: started, watched, measured, and killed with all below it.
+
+Not `trio.run_process`, for three reasons: the resource usage of the whole tree is wanted (``wait4``), a sandbox dies
+with the *thread* that started it (parent-death signal), so it must start on the loop's own thread and not in a worker,
+and killing means the tree and not the process.
+"""
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+import trio
+
+from engine.workspace import tree
+from engine.workspace.background import open_background
+from engine.workspace.errors import WorkspaceLost
+
+KILL_SECONDS = 10.0
+"""Bound on clean-up: after this long a process that will not die is given up, and said so."""
+_KEEP_STDERR = 1 << 16
+_NO_USAGE = resource.struct_rusage((0.0, 0.0, *([0] * 14)))
+
+
+class Child:
+    """A running child; made by `open_child`."""
+
+    def __init__(self, popen: "subprocess.Popen[bytes]", keep_stderr: int) -> None:
+        assert popen.stdin is not None
+        assert popen.stdout is not None
+        assert popen.stderr is not None
+        self.pid = popen.pid
+        self._popen = popen
+        self.stdin = trio.lowlevel.FdStream(os.dup(popen.stdin.fileno()))
+        self.stdout = trio.lowlevel.FdStream(os.dup(popen.stdout.fileno()))
+        self._stderr_pipe = trio.lowlevel.FdStream(os.dup(popen.stderr.fileno()))
+        for pipe in (popen.stdin, popen.stdout, popen.stderr):
+            pipe.close()
+        self._keep_stderr = keep_stderr
+        self.stderr = bytearray()
+        """What it wrote to stderr, up to the limit given."""
+        self.stderr_bytes = 0
+        self.status: int | None = None
+        """As ``waitpid`` gives it, once the child has ended."""
+        self.usage = _NO_USAGE
+        """Of the child and all that it waited for, once it has ended."""
+        self._ended = trio.Event()
+        self._stderr_ended = trio.Event()
+
+    async def watch(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Bury the child when it dies. Runs for the child's whole life."""
+        handle = os.pidfd_open(self.pid)
+        try:
+            task_status.started()
+            await trio.lowlevel.wait_readable(handle)
+            _, self.status, self.usage = os.wait4(self.pid, 0)
+            self._popen.returncode = os.waitstatus_to_exitcode(self.status)
+            self._ended.set()
+        finally:
+            os.close(handle)
+
+    async def drain_stderr(self) -> None:
+        """Read stderr to its end, keeping the first part."""
+        try:
+            async for data in self._stderr_pipe:
+                self.stderr_bytes += len(data)
+                self.stderr += data[: max(0, self._keep_stderr - len(self.stderr))]
+        finally:
+            self._stderr_ended.set()
+
+    async def wait(self) -> int:
+        """Wait for the end; the status as ``waitpid`` gives it."""
+        await self._ended.wait()
+        assert self.status is not None
+        return self.status
+
+    async def wait_stderr(self) -> None:
+        """Wait until stderr is at its end."""
+        await self._stderr_ended.wait()
+
+    async def kill_tree(self) -> None:
+        """Kill the child and everything below it; returns when all are dead.
+
+        The child is stopped first, so that its children can be listed, then those are killed from the nearest
+        (the first process of a pid namespace takes the whole namespace with it), and the child itself is let go
+        on for a moment to collect their resource usage.
+        """
+        if self.status is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGSTOP)
+            while tree.state(self.pid) not in "TtZX":
+                await trio.sleep(0.0005)
+            below = tree.descendants(self.pid)
+            await _kill_all(below)
+            os.kill(self.pid, signal.SIGCONT)
+            with trio.move_on_after(1.0 if below else 0.0):
+                await self._ended.wait()
+            if self.status is None:
+                os.kill(self.pid, signal.SIGKILL)
+        await self._ended.wait()
+
+    def close(self) -> None:
+        """Close the pipes."""
+        for pipe in (self.stdin, self.stdout, self._stderr_pipe):
+            with contextlib.suppress(trio.ClosedResourceError, OSError):
+                pipe.close() if hasattr(pipe, "close") else None
+
+
+async def _kill_all(pids: Sequence[int]) -> None:
+    handles: list[int] = []
+    try:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                handles.append(os.pidfd_open(pid))
+                os.kill(pid, signal.SIGKILL)
+        for handle in handles:
+            await trio.lowlevel.wait_readable(handle)
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+@contextlib.asynccontextmanager
+async def open_child(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    pass_fds: Sequence[int] = (),
+    cwd: str = "/",
+    keep_stderr: int = _KEEP_STDERR,
+    started: "Callable[[], None] | None" = None,
+    also_kill: "Callable[[], None] | None" = None,
+) -> AsyncIterator[Child]:
+    """Start a program with three pipes; when the block ends its whole tree is dead and buried.
+
+    Args:
+        argv: the program by absolute path or on this process's PATH.
+        env: its whole environment.
+        pass_fds: descriptors that it inherits.
+        cwd: where it starts.
+        keep_stderr: how many bytes of stderr to keep.
+        started: called once the program has its descriptors, whether it could be started or not.
+        also_kill: called after the tree is dead, for what escaped it.
+
+    Raises:
+        WorkspaceLost: when the program cannot be started.
+    """
+    try:
+        popen = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(env),
+            cwd=cwd,
+            pass_fds=tuple(pass_fds),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise WorkspaceLost(f"{argv[0]} cannot be started: {error.strerror}") from error
+    finally:
+        if started is not None:
+            started()
+    child = Child(popen, keep_stderr)
+    async with open_background() as nursery:
+        try:
+            await nursery.start(child.watch)
+            nursery.start_soon(child.drain_stderr)
+            yield child
+        finally:
+            with trio.move_on_after(KILL_SECONDS, shield=True):
+                await child.kill_tree()
+            if also_kill is not None:
+                also_kill()
+            child.close()

@@ -1,0 +1,462 @@
+"""The server inside a workspace: runs commands on request and says how they ended.
+
+One file, standard library only, and nothing imported from this project: it is handed into the sandbox as bytes and
+started there as the first process. It reads frames on stdin and writes frames on stdout:
+
+    4 bytes header length, 4 bytes body length (big endian), header (JSON), body
+
+Requests: ``run`` (argv; body is stdin), ``python`` (body is source, then stdin), ``kill``. One reply for each command.
+
+Whose process is whose: the main process of a command is made a *subreaper*, so whatever it starts stays below it,
+daemons included. When it ends, all that is left falls to this server, where a child that is no command's main process
+is a *stray* and is killed. A command that gives up being a subreaper only makes its daemons strays at once.
+"""
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import resource
+import selectors
+import signal
+import struct
+import sys
+import time
+
+_HEAD = struct.Struct(">II")
+_CHUNK = 1 << 16
+_SET_DUMPABLE, _SET_CHILD_SUBREAPER, _SET_PDEATHSIG = 4, 36, 1
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+
+class Command:
+    """One command in flight: its main process, its pipes, what it said so far."""
+
+    def __init__(self, number, request):
+        self.number = number
+        self.kept = {"out": bytearray(), "err": bytearray()}
+        self.total = {"out": 0, "err": 0}
+        self.output_limit = request["output_bytes"]
+        self.started = time.monotonic()
+        self.deadline = self.started + request["wall_seconds"]
+        self.why_killed = None
+        self.status = None
+        self.cpu = 0.0
+        self.rss = 0
+        self.pid = None
+        self.readers = {}
+        self.stdin = None
+        self.stdin_left = memoryview(b"")
+
+
+class Server:
+    """The loop: one thread, never blocked but in select."""
+
+    def __init__(self, source, sink, options):
+        self.source, self.sink = source, sink
+        self.workspace = options["workspace"]
+        self.commands = {}
+        self.inbox = bytearray()
+        self.selector = selectors.DefaultSelector()
+        self.null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.set_blocking(source, False)
+        self.selector.register(source, selectors.EVENT_READ, self.read_requests)
+        woken, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        self.selector.register(woken, selectors.EVENT_READ, lambda: self.reap(woken))
+        self.children_file = f"/proc/{os.getpid()}/task/{os.getpid()}/children"
+        self.ended = False
+
+    def serve(self):
+        """Serve until the host closes its end, then kill what is left."""
+        self.reply({"ready": os.getpid()}, b"")
+        while not self.ended:
+            for key, _ in self.selector.select(self.patience()):
+                key.data()
+            self.kill_overdue()
+            self.finish_dead()
+        for command in list(self.commands.values()):
+            self.kill(command, "closed")
+        while self.commands:
+            self.reap(None)
+            self.kill_strays()
+            for command in [c for c in self.commands.values() if c.status is not None]:
+                del self.commands[command.number]
+            time.sleep(0.001)
+        while self.kill_strays():
+            self.reap(None)
+            time.sleep(0.001)
+
+    def patience(self):
+        if any(command.status is not None for command in self.commands.values()):
+            return 0.001  # strays are dying; SIGCHLD comes, but not for a stray's own late children
+        if not self.commands:
+            return None
+        return max(0.0, min(c.deadline for c in self.commands.values()) - time.monotonic())
+
+    # --- frames ---
+
+    def reply(self, header, body):
+        encoded = json.dumps(header).encode()
+        data = memoryview(_HEAD.pack(len(encoded), len(body)) + encoded + body)
+        while data:
+            data = data[os.write(self.sink, data) :]
+
+    def read_requests(self):
+        try:
+            data = os.read(self.source, 1 << 20)
+        except BlockingIOError:
+            return
+        if not data:
+            self.ended = True
+            return
+        self.inbox += data
+        while len(self.inbox) >= _HEAD.size:
+            header_length, body_length = _HEAD.unpack_from(self.inbox)
+            end = _HEAD.size + header_length + body_length
+            if len(self.inbox) < end:
+                return
+            header = json.loads(bytes(self.inbox[_HEAD.size : _HEAD.size + header_length]))
+            body = bytes(self.inbox[_HEAD.size + header_length : end])
+            del self.inbox[:end]
+            self.handle(header, body)
+
+    def handle(self, request, body):
+        if request["op"] == "kill":
+            command = self.commands.get(request["id"])
+            if command is not None:
+                self.kill(command, "cancelled")
+        else:
+            self.start(request, body)
+
+    # --- starting ---
+
+    def start(self, request, body):
+        command = Command(request["id"], request)
+        source_length = request.get("source_length", 0)
+        source, stdin = body[:source_length], body[source_length:]
+        ends = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
+        try:
+            pid = os.fork()
+        except OSError as error:
+            for end in ends:
+                os.close(end[0])
+                os.close(end[1])
+            command.kept["err"] += f"cannot start: {error.strerror}\n".encode()
+            command.total["err"] = len(command.kept["err"])
+            command.status = 126 << 8
+            self.report(command)
+            return
+        (child_in, host_in), (host_out, child_out), (host_err, child_err) = ends
+        if pid == 0:
+            become(self, request, source, (child_in, child_out, child_err))
+        for end in (child_in, child_out, child_err):
+            os.close(end)
+        for end in (host_in, host_out, host_err):
+            os.set_blocking(end, False)
+        command.pid = pid
+        command.readers = {"out": host_out, "err": host_err}
+        for name, end in command.readers.items():
+            self.selector.register(end, selectors.EVENT_READ, lambda n=name: self.read_output(command, n))
+        command.stdin, command.stdin_left = host_in, memoryview(stdin)
+        self.commands[command.number] = command
+        if self.feed(command):
+            self.selector.register(host_in, selectors.EVENT_WRITE, lambda: self.feed_more(command))
+
+    # --- pipes ---
+
+    def feed(self, command):
+        """Write stdin; True while there is more to write."""
+        try:
+            while command.stdin_left:
+                command.stdin_left = command.stdin_left[
+                    os.write(command.stdin, command.stdin_left[:_CHUNK]) :
+                ]
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:
+            pass
+        self.close_stdin(command)
+        return False
+
+    def feed_more(self, command):
+        if command.stdin is not None and command.stdin_left:
+            self.feed(command)
+
+    def close_stdin(self, command):
+        if command.stdin is not None:
+            with contextlib.suppress(KeyError):
+                self.selector.unregister(command.stdin)
+            os.close(command.stdin)
+            command.stdin = None
+
+    def read_output(self, command, name):
+        """Take what is there, at most one chunk; True when something came."""
+        end = command.readers.get(name)
+        if end is None:
+            return False
+        kept = command.kept[name]
+        room = command.output_limit - len(kept)
+        try:
+            if room > 0:
+                data = os.read(end, min(_CHUNK, room))
+                kept += data
+                count = len(data)
+            else:
+                count = os.splice(end, self.null, 1 << 20)
+        except BlockingIOError:
+            return False
+        command.total[name] += count
+        if not count:
+            self.selector.unregister(end)
+            os.close(end)
+            del command.readers[name]
+        return count > 0
+
+    # --- ending ---
+
+    def kill(self, command, why):
+        if command.status is None:
+            command.why_killed = command.why_killed or why
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(command.pid, signal.SIGKILL)
+
+    def kill_overdue(self):
+        now = time.monotonic()
+        for command in self.commands.values():
+            if command.status is None and now >= command.deadline:
+                self.kill(command, "wall")
+
+    def reap(self, woken):
+        if woken is not None:
+            with contextlib.suppress(BlockingIOError):
+                os.read(woken, 4096)
+        by_pid = {command.pid: command for command in self.commands.values()}
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            command = by_pid.get(pid)
+            seconds = usage.ru_utime + usage.ru_stime
+            if command is not None:
+                command.status = status
+                command.cpu += seconds
+                command.rss = max(command.rss, usage.ru_maxrss * 1024)
+            else:
+                for ending in self.commands.values():
+                    if ending.status is not None:
+                        ending.cpu += seconds
+                        break
+
+    def kill_strays(self):
+        """Kill every child that is no running command; True while there was one."""
+        mains = {command.pid for command in self.commands.values() if command.status is None}
+        try:
+            with open(self.children_file, "rb") as file:
+                children = {int(pid) for pid in file.read().split()}
+        except FileNotFoundError:
+            children = children_by_scan()
+        strays = children - mains
+        for pid in strays:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(strays)
+
+    def finish_dead(self):
+        self.reap(None)
+        ended = [command for command in self.commands.values() if command.status is not None]
+        if self.kill_strays():
+            self.reap(None)
+            if self.kill_strays():
+                return
+        for command in ended:
+            # All writers are dead, so what is in the pipe is all there will be; a bound, in case an end was
+            # handed to another command over a socket.
+            for name in ("out", "err"):
+                for _ in range(1024):
+                    if not self.read_output(command, name):
+                        break
+            self.report(command)
+
+    def report(self, command):
+        self.commands.pop(command.number, None)
+        for end in command.readers.values():
+            self.selector.unregister(end)
+            os.close(end)
+        command.readers = {}
+        self.close_stdin(command)
+        out, err = command.kept["out"], command.kept["err"]
+        code = os.waitstatus_to_exitcode(command.status)
+        header = {
+            "id": command.number,
+            "exit_code": code if code >= 0 else None,
+            "signal": -code if code < 0 else None,
+            "why_killed": command.why_killed,
+            "stdout_kept": len(out),
+            "stdout_bytes": command.total["out"],
+            "stderr_bytes": command.total["err"],
+            "wall_seconds": time.monotonic() - command.started,
+            "cpu_seconds": command.cpu,
+            "max_rss_bytes": command.rss,
+        }
+        self.reply(header, bytes(out) + bytes(err))
+
+
+def children_by_scan():
+    """The children of this process, where the kernel has no list of them."""
+    me, found = os.getpid(), set()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    if int(file.read().rpartition(b")")[2].split()[1]) == me:
+                        found.add(int(name))
+    return found
+
+
+# --- in the child ---
+
+
+def become(server, request, source, ends):
+    """Turn this fork into the command; never returns."""
+    code = 126
+    try:
+        os.setsid()
+        _prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        for target, end in enumerate(ends):
+            os.dup2(end, target)
+        os.closerange(3, 1 << 16)
+        os.chdir(os.path.join(server.workspace, request["cwd"]))
+        for name, value in request["rlimits"].items():
+            lower(getattr(resource, name), value)
+        if request["op"] == "python":
+            _prctl(_SET_DUMPABLE, 1, 0, 0, 0)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+            os.environ.clear()
+            os.environ.update(request["env"])
+            code = run_source(source, request["argv"])
+        else:
+            execute(request["argv"], request["env"])
+    except OSError as error:
+        code = 127 if error.errno in (errno.ENOENT, errno.ENOTDIR) else 126
+        where = error.filename if isinstance(error.filename, str) else request["argv"][:1]
+        os.write(2, f"cannot start {str(where)[:200]}: {error.strerror}\n".encode(errors="replace"))
+    except BaseException as error:
+        os.write(2, f"cannot start: {error!r}\n".encode(errors="replace"))
+    finally:
+        os._exit(code)
+
+
+def lower(limit, value):
+    """Lower a resource limit, soft and hard; one that is lower already stays."""
+    _, hard = resource.getrlimit(limit)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    if limit == resource.RLIMIT_CPU:
+        # The soft limit signals SIGXCPU, which names the cause; the hard one, a second later, kills.
+        resource.setrlimit(limit, (value, value + 1 if hard == resource.RLIM_INFINITY else hard))
+    else:
+        resource.setrlimit(limit, (value, value))
+
+
+def execute(argv, env):
+    """Replace this process by the program, found on the PATH of its own environment."""
+    program = argv[0]
+    if "/" in program:
+        os.execve(program, argv, env)
+    failure = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
+    for folder in env.get("PATH", "").split(":"):
+        try:
+            os.execve(f"{folder}/{program}", argv, env)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            error.filename = program
+            failure = error
+            if error.errno != errno.EACCES:
+                break
+    raise failure
+
+
+def run_source(source, argv):
+    """Run Python source as ``__main__`` in this fork; its exit code."""
+    import io
+    import types
+
+    sys.argv = ["-c", *argv]
+    sys.path.insert(0, os.getcwd())
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8")
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding="utf-8")
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(io.FileIO(2, "w", closefd=False)),
+        encoding="utf-8",
+        errors="backslashreplace",
+        line_buffering=True,
+    )
+    main = types.ModuleType("__main__")
+    main.__dict__["__builtins__"] = __builtins__
+    sys.modules["__main__"] = main
+    code = 0
+    try:
+        exec(compile(source, "<run_python>", "exec"), main.__dict__)
+    except SystemExit as stop:
+        if isinstance(stop.code, int):
+            code = stop.code & 0xFF
+        elif stop.code is not None:
+            print(stop.code, file=sys.stderr)
+            code = 1
+    except BaseException as error:
+        code = 1
+        trace = error.__traceback__
+        sys.excepthook(type(error), error, trace.tb_next if trace else None)
+    end_interpreter()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            code = code or 120
+    return code
+
+
+def end_interpreter():
+    """What an interpreter does at its end: wait for threads, run exit handlers."""
+    import atexit
+
+    threading = sys.modules.get("threading")
+    try:
+        if threading is not None:
+            threading._shutdown()
+        atexit._run_exitfuncs()
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+
+
+def main():
+    """Take the two pipes away from the standard streams, close the door behind, serve."""
+    options = json.loads(sys.argv[1])
+    source, sink = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    # Commands run under the same user: without this they could reach in by /proc/PID/mem and /proc/PID/fd.
+    _prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+    _prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for name in options["preload"]:
+        with contextlib.suppress(ImportError):
+            __import__(name)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Server(source, sink, options).serve()
+
+
+if __name__ == "__main__":
+    main()
