@@ -22,6 +22,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -50,6 +51,8 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_seconds: float = 0.0
     cut_after: int | None = None
+    says_length: bool = True
+    """Without its length a body ends where the connection does."""
     drip_seconds: float | None = None
     """Send one byte at a time, this far apart."""
 
@@ -247,7 +250,8 @@ def _reply_to(request: ChatRequest, script: Script, server: ModelServer) -> Repl
 async def _answer(stream: trio.SocketStream, reply: Reply) -> bool:
     """Send a reply; whether the connection goes on."""
     await trio.sleep(reply.delay_seconds)
-    headers = {"content-length": str(len(reply.body)), **reply.headers}
+    length = {"content-length": str(len(reply.body))} if reply.says_length else {}
+    headers = {**length, **reply.headers}
     if reply.content_type is not None:
         headers.setdefault("content-type", reply.content_type)
     head = f"HTTP/1.1 {reply.status} Scripted\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
@@ -261,7 +265,7 @@ async def _answer(stream: trio.SocketStream, reply: Reply) -> bool:
             await trio.sleep(reply.drip_seconds)
         return True
     await stream.send_all(reply.body)
-    return True
+    return reply.says_length
 
 
 async def _read_head(
@@ -355,6 +359,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--script", default="echo", help=f"{', '.join(SCRIPTS)}, or path/to/file.py:function")
     options = parser.parse_args()
+    # This folder holds `engine/` too; a script that imports the engine must find the real one beside it.
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
     try:
         trio.run(_serve_forever, _load_script(options.script), options.port)
     except* KeyboardInterrupt:

@@ -48,9 +48,11 @@ class ModelCallError(ModelError):
         self.measured = measured if measured is not None else CallMeasured()
 
     def __str__(self) -> str:
-        # The count is measured: it is shown, and kept out of `message`, which records compare.
-        attempts = self.measured.attempts
-        return self.message if attempts == 1 else f"{self.message} (after {attempts} attempts)"
+        # These are measured: shown, and kept out of `message`, which records compare.
+        said = self.message
+        if self.retry_after_seconds:
+            said += f" (it asks to wait {self.retry_after_seconds:g} s)"
+        return said if self.measured.attempts == 1 else f"{said} (after {self.measured.attempts} attempts)"
 
 
 class RateLimited(ModelCallError):

@@ -10,6 +10,8 @@ import msgspec
 import numpy as np
 import trio
 
+from engine.errors import BadSpecification
+from engine.models.bounded_body import read_at_most
 from engine.models.chat_request import request_body
 from engine.models.chat_response import Reply, failure_of, quote, read_reply
 from engine.models.endpoint import Connection
@@ -191,14 +193,8 @@ class OpenAIChat:
             raise self._too_large()
 
     async def _read(self, response: httpx.Response, limit: int) -> bytes:
-        """The first `limit` bytes of the body, without the key; what follows is not read."""
-        content = bytearray()
-        async for piece in response.aiter_bytes():
-            content += piece
-            if len(content) >= limit:
-                break
         # Redacted before it becomes anybody's local variable: some tracebacks show those.
-        return self._redacted(bytes(content[:limit]))
+        return self._redacted(await read_at_most(response, limit))
 
     def _too_large(self) -> BadResponse:
         return BadResponse(
@@ -228,6 +224,35 @@ class OpenAIChat:
         return self._redacted(text.encode(errors="replace")).decode(errors="replace")
 
 
+def _open_client(
+    connection: Connection, timeouts: Timeouts, transport: httpx.AsyncBaseTransport | None
+) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(
+            auth=_Bearer(connection.key),
+            headers={
+                "content-type": "application/json",
+                "accept": "application/json",
+                "accept-encoding": "identity",
+                "user-agent": "mlyceum",
+            },
+            timeout=httpx.Timeout(
+                connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=None
+            ),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=60.0),
+            follow_redirects=False,
+            # Loading the certificates takes tens of milliseconds that a plain http endpoint has no use for.
+            verify=connection.base_url.startswith("https:"),
+            trust_env=not connection.is_loopback,  # a proxy cannot reach a server on this machine
+            transport=transport,
+        )
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        # What the environment says about proxies and certificates is first read here.
+        fault = f"no client can be made: {quote(str(error))}"
+        hint = "mend HTTPS_PROXY, ALL_PROXY or SSL_CERT_FILE"
+        raise BadSpecification(f"endpoint {connection.endpoint.name}", f"{fault}; {hint}") from error
+
+
 @asynccontextmanager
 async def open_openai_chat(
     model: str,
@@ -253,24 +278,11 @@ async def open_openai_chat(
         limiter: shared by the models of one endpoint; by default one with the endpoint's `max_concurrency`.
         max_body_bytes: a larger answer is a `BadResponse`.
         transport: instead of the network, for tests.
+
+    Raises:
+        BadSpecification: a proxy or certificate file named by the environment is unusable.
     """
-    client = httpx.AsyncClient(
-        auth=_Bearer(connection.key),
-        headers={
-            "content-type": "application/json",
-            "accept": "application/json",
-            # A compressed answer may unfold to a thousand times the bytes that were counted.
-            "accept-encoding": "identity",
-            "user-agent": "mlyceum",
-        },
-        timeout=httpx.Timeout(connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=None),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=60.0),
-        follow_redirects=False,
-        # Loading the certificates takes tens of milliseconds that a plain http endpoint has no use for.
-        verify=connection.base_url.startswith("https:"),
-        trust_env=not connection.is_loopback,  # a proxy cannot reach a server on this machine
-        transport=transport,
-    )
+    client = _open_client(connection, timeouts, transport)
     opened = OpenAIChat(
         model,
         connection=connection,

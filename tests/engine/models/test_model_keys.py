@@ -161,6 +161,19 @@ def test_an_unusable_base_url_is_one_sentence_without_secrets(url: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"), [("SSL_CERT_FILE", "/no/such/file"), ("ALL_PROXY", "socks9://nowhere")]
+)
+async def test_what_the_environment_says_wrongly_about_networks_is_one_sentence(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(BadSpecification, match=variable):
+        async with open_model("openai/m", generator=RNG, environ=ENVIRON):
+            pass
+
+
 async def test_an_unknown_provider_is_met_with_what_was_meant() -> None:
     with pytest.raises(UnknownName, match="did you mean 'openai'"):
         async with open_model("opnai/gpt-4o", generator=RNG, environ={}):

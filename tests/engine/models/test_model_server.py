@@ -4,14 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import model_server
 import numpy as np
 import pytest
 import trio
 
-import model_server
 from engine.models import RetryPolicy, Tool, UserMessage, open_model
 
 SCRIPT_FILE = """
+from engine.models import UserMessage
 from model_server import ChatRequest, Reply, completion
 
 

@@ -1,5 +1,6 @@
 """The OpenAI-compatible client against a real server on loopback."""
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -318,12 +319,54 @@ async def test_an_answer_beyond_the_cap_is_refused_by_its_announced_length() -> 
     assert "larger than 10000 bytes" in str(error)
 
 
-async def test_an_endless_answer_is_cut_at_the_cap() -> None:
-    endless = replace(oversize(3_000_000), headers={"content-length": "", "transfer-encoding": "identity"})
+async def test_an_answer_that_hides_its_length_is_cut_at_the_cap() -> None:
+    hiding = replace(oversize(3_000_000), says_length=False)
 
-    error = await failure_against(replace(endless, headers={"connection": "close"}), max_body_bytes=10_000)
+    error = await failure_against(hiding, max_body_bytes=10_000)
 
     assert type(error) is BadResponse
+    assert "larger than 10000 bytes" in str(error)
+
+
+async def test_an_answer_without_a_length_is_read_to_its_end() -> None:
+    async with open_pair([replace(completion("x" * 9_000), says_length=False)]) as (model, _):
+        answer, _ = await model.generate(ASKED)
+
+    assert len(answer.message.text) == 9_000
+
+
+async def test_an_answer_packed_unasked_is_unpacked() -> None:
+    plain = completion("packed")
+
+    async with open_pair(
+        [replace(plain, body=gzip.compress(plain.body), headers={"content-encoding": "gzip"})]
+    ) as (model, _):
+        answer, _ = await model.generate(ASKED)
+
+    assert answer.message.text == "packed"
+
+
+async def test_a_packed_bomb_unfolds_no_further_than_the_cap() -> None:
+    bomb = Reply(body=gzip.compress(b" " * 20_000_000), headers={"content-encoding": "gzip"})
+
+    error = await failure_against(bomb, max_body_bytes=50_000)
+
+    assert "larger than 50000 bytes" in str(error)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+async def test_an_encoding_that_cannot_be_unpacked_is_a_bad_response(encoding: str) -> None:
+    error = await failure_against(replace(completion("x"), headers={"content-encoding": encoding}))
+
+    assert type(error) is BadResponse
+    assert "cannot be unpacked" in str(error)
+
+
+async def test_an_error_page_of_any_size_is_an_error_of_few_words() -> None:
+    error = await failure_against(Reply(status=500, body=b"x" * 3_000_000, content_type="text/html"))
+
+    assert type(error) is Transient
+    assert len(str(error)) < 600
 
 
 async def test_what_an_endpoint_says_is_cut_and_cleaned() -> None:
