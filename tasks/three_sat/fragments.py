@@ -57,24 +57,22 @@ COUNT_OCCURRENCES = """\
 SUM_WEIGHTS = """\
     # Indexed by literal: the entry of a negated variable is counted from the end.
     scores = [0.0] * (2 * len(conflict_count) + 1)
+    # After unit propagation an unresolved clause has two or three free literals; the others are false.
+    false = {-variable if value else variable for variable, value in assignments.items()}
     for clause in unresolved_clauses:
-        free = [literal for literal in clause if abs(literal) not in assignments]
-        weight = CLAUSE_WEIGHT[len(free)]
-        for literal in free:
+        weight = 1.0 if false.isdisjoint(clause) else SHORT_CLAUSE_WEIGHT
+        for literal in clause:
             scores[literal] += weight
 """
 COUNT_IN_SHORTEST = """\
     # Indexed by literal: the entry of a negated variable is counted from the end.
     scores = [0] * (2 * len(conflict_count) + 1)
-    shortest = 3
-    for clause in unresolved_clauses:
-        free = [literal for literal in clause if abs(literal) not in assignments]
-        if len(free) < shortest:
-            shortest = len(free)
-            scores = [0] * len(scores)
-        if len(free) == shortest:
-            for literal in free:
-                scores[literal] += 1
+    # After unit propagation an unresolved clause has two or three free literals; the others are false.
+    false = {-variable if value else variable for variable, value in assignments.items()}
+    short = [clause for clause in unresolved_clauses if not false.isdisjoint(clause)]
+    for clause in short or unresolved_clauses:
+        for literal in clause:
+            scores[literal] += 1
 """
 PICK_BEST = """\
     variable, best = None, -1

@@ -31,7 +31,7 @@ FAMILY = MoveSpace(
             high=32.0,
             log=True,
             only_if={"rule": _WEIGHTED},
-            note="a clause weighs base ** -(its free literals)",
+            note="a clause weighs base ** (3 - its free literals)",
         ),
         Parameter(
             name="balance",
@@ -50,8 +50,8 @@ FAMILY = MoveSpace(
         ),
         Parameter(
             name="conflict_weight",
-            low=0.0,
-            high=4.0,
+            choices=(4.0, 1.0, 0.25, 0.05, 0.0),
+            ordered=True,
             only_if={"rule": tuple(rule for rule in _SCORED if rule != "conflicts")},
             note="added to the score per conflict of the variable",
         ),
@@ -73,9 +73,9 @@ FAMILY = MoveSpace(
 BASELINE_POINT: dict[str, Value] = {
     "rule": "random",
     "base": 2.0,
-    "balance": 1.0,
-    "moms_k": 0,
-    "conflict_weight": 0.0,
+    "balance": 0.5,
+    "moms_k": 5,
+    "conflict_weight": 0.25,
     "tie": "lowest",
     "polarity": "true",
 }
@@ -188,8 +188,9 @@ def _pick(choices: Mapping[str, Value]) -> tuple[list[str], str]:
     if rule == "moms":
         return [], fragments.COUNT_IN_SHORTEST + best
     if rule in _WEIGHTED:
-        weights = ", ".join(f"{size}: {float(choices['base']) ** -size:.6g}" for size in (1, 2, 3))
-        constant = f"CLAUSE_WEIGHT = {{{weights}}}  # by number of free literals\n"
+        constant = (
+            f"SHORT_CLAUSE_WEIGHT = {choices['base']:g}  # beside 1 for a clause with three free literals\n"
+        )
         return [constant], fragments.SUM_WEIGHTS + best
     return [], fragments.COUNT_OCCURRENCES + best
 
