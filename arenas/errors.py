@@ -29,19 +29,19 @@ class ArenaError(EngineError):
     """Base of every error that the arenas raise on purpose."""
 
 
-class IllegalMove(ArenaError):  # noqa: N818 - named for what it says, as in engine.errors
+class IllegalMove(ArenaError):
     """Raised when moves do not fit their game: wrong shape, wrong range."""
 
 
-class NotLawful(ArenaError):  # noqa: N818 - named for what it says, as in engine.errors
+class NotLawful(ArenaError):
     """Raised when exact work needs a known two-move law and there is none; sample the match instead."""
 
 
-class TooLarge(ArenaError):  # noqa: N818 - named for what it says, as in engine.errors
+class TooLarge(ArenaError):
     """Raised when an enumeration would hold too many histories; ask for fewer rounds or repetitions."""
 
 
-class PlayerFault(ArenaError):  # noqa: N818 - named for what it says, as in engine.errors
+class PlayerFault(ArenaError):
     """Raised when a remote player breaks the rules; its match has no score.
 
     Args:

@@ -2,6 +2,7 @@
 
 `histories`  expectation and optimum over all joint histories of a short match between lawful players
 `enumeration`  a player of unknown law (a sandboxed one) against every sequence of a lawful opponent
+`player_value`  the final value of such a player: exact if it is deterministic, else sampled to a target
 `memory_one`  long matches between memory-one players, by Markov chains
 `blotto`  allocations against one large common sample of an opponent
 """
@@ -10,6 +11,7 @@ from arenas.exact.blotto import BlottoValue, OpponentSample, allocations_value, 
 from arenas.exact.enumeration import enumerate_opponent
 from arenas.exact.histories import OptimalPlay, TablePlayer, expected_value, optimal_play
 from arenas.exact.memory_one import MemoryOneOutcome, memory_one_outcomes
+from arenas.exact.player_value import player_value
 
 __all__ = [
     "BlottoValue",
@@ -23,4 +25,5 @@ __all__ = [
     "memory_one_outcomes",
     "opponent_sample",
     "optimal_play",
+    "player_value",
 ]

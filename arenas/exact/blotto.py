@@ -114,6 +114,9 @@ def allocations_value(game: BlottoGame, moves: MoveArray, sample: OpponentSample
     allocations plus that of the sample (both estimated within blocks; their interaction enters twice, which
     errs on the safe side and is below 1 % of the whole here).
 
+    A player that reacts to what it has seen is valued by allocations from a match against the same opponent, drawn
+    with another seed than the sample.
+
     Args:
         game: checks the allocations.
         moves: ``(rounds, games, fields)``; rounds of one game may depend on each other, games may not.

@@ -73,6 +73,25 @@ class TurnTaker(LawfulPlayer, frozen=True, kw_only=True):
         return np.full(history.games, one)
 
 
+class Reciprocator(LawfulPlayer, frozen=True, kw_only=True):
+    """Gives way (0) after the row player has given way (1), and insists on 1 otherwise.
+
+    Best met by taking turns with it; always 0, the best reply to the published opponent, does badly.
+    """
+
+    generosity: float = 0.9
+    """Probability of 0 after the row player's 1."""
+    insistence: float = 0.8
+    """Probability of 1 after the row player's 0, and in the first round."""
+
+    def probability_of_move(self, history: History) -> FloatArray:
+        """Probability ``(games,)`` of 1."""
+        if history.rounds == 0:
+            return np.full(history.games, self.insistence)
+        one: FloatArray = np.where(history.other[-1] == 1, 1 - self.generosity, self.insistence)
+        return one
+
+
 class BattleOfSexesBaseline(LawfulPlayer, frozen=True, kw_only=True):
     """The published row baseline: 0 first; then mostly the opponent's last move.
 
@@ -96,6 +115,7 @@ BATTLE_OF_SEXES_HELD_OUT: dict[str, LawfulPlayer] = {
     "majority follower": MajorityFollower(),
     "stubborn": Stubborn(),
     "turn taker": TurnTaker(),
+    "reciprocator": Reciprocator(),
 }
 """Opponents that no feedback is taken from."""
 

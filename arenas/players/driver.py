@@ -27,7 +27,7 @@ ERROR_CHARACTERS = 1_200
 Function = Callable[[list[Any]], Any]  # what it returns is checked
 
 
-class BadMove(Exception):  # noqa: N818 - the word of the arenas
+class BadMove(Exception):
     """Raised when the function returns what the game does not allow."""
 
 

@@ -46,7 +46,8 @@ class RemotePlayer:
     round only after its own have arrived. Its function must be a function of the history and of randomness:
     games are interleaved, so what it keeps in globals is shared by all of them.
 
-    After a fault the player is lost, and every further call raises the same fault.
+    After a fault the player is lost, and every further call raises the same fault. After a cancelled call it is lost
+    too (its answer may be half read), and further calls raise `ArenaError`.
 
     Args:
         channel: to the process, started with `driver_command` and `DRIVER_ENVIRONMENT`.
@@ -65,6 +66,7 @@ class RemotePlayer:
         self._game: Game | None = None
         self._games = 0
         self._fault: PlayerFault | None = None
+        self._unanswered = False
 
     async def begin(self, game: Game, *, games: int, rounds: int) -> None:  # noqa: ARG002 - the driver need not know
         """Load the player (the first time), seed it and open a batch of games; a checkpoint.
@@ -108,11 +110,18 @@ class RemotePlayer:
     async def _guarded(self, ask: Callable[[], Awaitable[T]]) -> T:
         if self._fault is not None:
             raise self._fault
+        if self._unanswered:
+            raise ArenaError(
+                "the last question was cancelled before its answer; start a new process for this player"
+            )
+        self._unanswered = True
         try:
-            return await ask()
+            answer = await ask()
         except PlayerFault as fault:
             self._fault = fault
             raise
+        self._unanswered = False
+        return answer
 
     async def _ask(self, frame: bytes, limit_bytes: int, seconds: float, decode: Callable[[bytes], T]) -> T:
         with trio.move_on_after(seconds) as scope:

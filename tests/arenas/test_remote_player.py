@@ -18,6 +18,7 @@ from arenas.players.prisoners_dilemma import PRISONERS_DILEMMA_OPPONENT, RulePla
 from arenas.players.remote import RemotePlayer
 
 PAVLOV = "def row_strategy(history):\n    return int(bool(history) and history[-1][0] != history[-1][1])\n"
+STRATEGY = "def row_strategy(history):\n"
 COIN = "import random\ndef row_strategy(history):\n    return int(random.random() < 0.5)\n"
 
 
@@ -66,7 +67,10 @@ async def test_a_random_player_repeats_with_its_seed_and_differs_with_another(tm
 
 
 async def test_numpys_global_generator_is_seeded_before_the_module_runs(tmp_path: Path) -> None:
-    source = "import numpy\nbias = numpy.random.rand()\ndef row_strategy(h):\n    return int(numpy.random.rand() < bias)\n"
+    source = (
+        "import numpy\nbias = numpy.random.rand()\n"
+        "def row_strategy(history):\n    return int(numpy.random.rand() < bias)\n"
+    )
     results = []
     for _ in range(2):
         async with remote_player(tmp_path, source) as player:
@@ -99,7 +103,9 @@ async def test_the_history_holds_row_then_column_and_grows_by_a_round(tmp_path: 
 
 
 async def test_what_a_call_does_to_its_history_reaches_no_other_call(tmp_path: Path) -> None:
-    source = "def row_strategy(history):\n    n = len(history)\n    history.clear()\n    history.append('x')\n    return n % 2\n"
+    source = (
+        STRATEGY + "    n = len(history)\n    history.clear()\n    history.append('x')\n    return n % 2\n"
+    )
     async with remote_player(tmp_path, source) as player:
         result = await dilemma(player)
 
@@ -184,7 +190,6 @@ async def test_an_allocation_that_is_none_is_a_fault(tmp_path: Path, answer: str
     assert caught.value.kind == "bad_move"
 
 
-STRATEGY = "def row_strategy(history):\n"
 HOSTILE = {
     "raises": (STRATEGY + "    raise KeyError('x' * 100000)\n", "exception"),
     "raises in a later round": (STRATEGY + "    return 1 if len(history) < 5 else 1 // 0\n", "exception"),
