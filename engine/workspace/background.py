@@ -1,13 +1,13 @@
 """A nursery for tasks that serve a block, without the block's own error being wrapped into a group."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import trio
 
 
 @contextlib.asynccontextmanager
-async def open_background() -> AsyncIterator[trio.Nursery]:
+async def open_background() -> AsyncGenerator[trio.Nursery]:
     """A nursery that is cancelled when the block ends; an error of the block comes out as it is.
 
     A plain nursery would hand a caller's own ``FileRefused`` out as a group of one. Cancellation goes through the

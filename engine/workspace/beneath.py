@@ -10,7 +10,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from engine.workspace.errors import FileRefused, WorkspaceFull
 from engine.workspace.paths import MAX_DEPTH, Files, checked_path
@@ -146,7 +146,7 @@ def _walk(root: int, prefix: str, depth: int, seen: list[int]) -> Iterator[tuple
         raise FileRefused(prefix, f"is deeper than {MAX_DEPTH} folders")
     folder = os.open(prefix.rpartition("/")[2] or ".", _FOLDER, dir_fd=root)
     try:
-        for name in sorted(os.listdir(folder)):
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208 - of a descriptor, not of a path
             seen[0] += 1
             if seen[0] > _MOST_ENTRIES:
                 raise FileRefused(prefix or ".", f"holds more than {_MOST_ENTRIES} entries")
@@ -166,7 +166,7 @@ def _walk(root: int, prefix: str, depth: int, seen: list[int]) -> Iterator[tuple
 
 
 @contextlib.contextmanager
-def _opened_parent(root: int, path: str, *, make: bool) -> Iterator[tuple[int, str]]:
+def _opened_parent(root: int, path: str, *, make: bool) -> Generator[tuple[int, str]]:
     """The open folder that holds the path's last part, and that part."""
     *folders, name = path.split("/")
     at = os.open(".", _FOLDER, dir_fd=root)
@@ -184,7 +184,7 @@ def _opened_parent(root: int, path: str, *, make: bool) -> Iterator[tuple[int, s
 
 
 @contextlib.contextmanager
-def _acting_as(user: int | None) -> Iterator[None]:
+def _acting_as(user: int | None) -> Generator[None]:
     """Touch files as that user, in this thread only.
 
     A sandbox's file system belongs to its user namespace, in which root does not exist: what root makes there is

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 import trio
 
@@ -55,7 +55,7 @@ class Child:
         try:
             task_status.started()
             await trio.lowlevel.wait_readable(handle)
-            _, self.status, self.usage = os.wait4(self.pid, 0)
+            _, self.status, self.usage = os.wait4(self.pid, 0)  # noqa: ASYNC222 - it is dead already
             self._popen.returncode = os.waitstatus_to_exitcode(self.status)
             self._ended.set()
         finally:
@@ -91,7 +91,7 @@ class Child:
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGSTOP)
-            while tree.state(self.pid) not in "TtZX":
+            while tree.state(self.pid) not in "TtZX":  # noqa: ASYNC110 - nobody tells us of a stop
                 await trio.sleep(0.0005)
             below = tree.descendants(self.pid)
             await _kill_all(below)
@@ -133,7 +133,7 @@ async def open_child(
     keep_stderr: int = _KEEP_STDERR,
     started: "Callable[[], None] | None" = None,
     also_kill: "Callable[[], None] | None" = None,
-) -> AsyncIterator[Child]:
+) -> AsyncGenerator[Child]:
     """Start a program with three pipes; when the block ends its whole tree is dead and buried.
 
     Args:
@@ -149,7 +149,7 @@ async def open_child(
         WorkspaceLost: when the program cannot be started.
     """
     try:
-        popen = subprocess.Popen(
+        popen = subprocess.Popen(  # noqa: ASYNC220 - see above: a worker thread would not do
             list(argv),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

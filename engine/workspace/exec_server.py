@@ -12,9 +12,12 @@ daemons included. When it ends, all that is left falls to this server, where a c
 is a *stray* and is killed. A command that gives up being a subreaper only makes its daemons strays at once.
 """
 
+# ruff: noqa: PTH118, PTH109, PTH123, PTH208 - pathlib is not imported: it would double the time that a sandbox takes to start
+
 import contextlib
 import ctypes
 import errno
+import functools
 import json
 import os
 import resource
@@ -23,53 +26,57 @@ import signal
 import struct
 import sys
 import time
+from typing import Any, NoReturn
 
 _HEAD = struct.Struct(">II")
 _CHUNK = 1 << 16
-_SET_DUMPABLE, _SET_CHILD_SUBREAPER, _SET_PDEATHSIG = 4, 36, 1
+_SET_DUMPABLE, _SET_CHILD_SUBREAPER = 4, 36
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+Header = dict[str, Any]
+"""JSON from the host, who checks it before it sends it."""
 
 
 class Command:
     """One command in flight: its main process, its pipes, what it said so far."""
 
-    def __init__(self, number, request):
-        self.number = number
+    def __init__(self, request: Header) -> None:
+        self.number: int = request["id"]
         self.kept = {"out": bytearray(), "err": bytearray()}
         self.total = {"out": 0, "err": 0}
-        self.output_limit = request["output_bytes"]
+        self.output_limit: int = request["output_bytes"]
         self.started = time.monotonic()
-        self.deadline = self.started + request["wall_seconds"]
-        self.why_killed = None
-        self.status = None
+        self.deadline: float = self.started + request["wall_seconds"]
+        self.why_killed: str | None = None
+        self.status: int | None = None
         self.cpu = 0.0
         self.rss = 0
-        self.pid = None
-        self.readers = {}
-        self.stdin = None
+        self.pid = 0
+        self.readers: dict[str, int] = {}
+        self.stdin: int | None = None
         self.stdin_left = memoryview(b"")
 
 
 class Server:
     """The loop: one thread, never blocked but in select."""
 
-    def __init__(self, source, sink, options):
+    def __init__(self, source: int, sink: int, workspace: str) -> None:
         self.source, self.sink = source, sink
-        self.workspace = options["workspace"]
-        self.commands = {}
+        self.workspace = workspace
+        self.commands: dict[int, Command] = {}
         self.inbox = bytearray()
         self.selector = selectors.DefaultSelector()
         self.null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         os.set_blocking(source, False)
         self.selector.register(source, selectors.EVENT_READ, self.read_requests)
         woken, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, on_child)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         self.selector.register(woken, selectors.EVENT_READ, lambda: self.reap(woken))
         self.children_file = f"/proc/{os.getpid()}/task/{os.getpid()}/children"
         self.ended = False
 
-    def serve(self):
+    def serve(self) -> None:
         """Serve until the host closes its end, then kill what is left."""
         self.reply({"ready": os.getpid()}, b"")
         while not self.ended:
@@ -89,7 +96,8 @@ class Server:
             self.reap(None)
             time.sleep(0.001)
 
-    def patience(self):
+    def patience(self) -> float | None:
+        """How long nothing can happen of itself; None is for ever."""
         if any(command.status is not None for command in self.commands.values()):
             return 0.001  # strays are dying; SIGCHLD comes, but not for a stray's own late children
         if not self.commands:
@@ -98,13 +106,15 @@ class Server:
 
     # --- frames ---
 
-    def reply(self, header, body):
+    def reply(self, header: Header, body: bytes) -> None:
+        """Send one frame; waits while the host does not read."""
         encoded = json.dumps(header).encode()
         data = memoryview(_HEAD.pack(len(encoded), len(body)) + encoded + body)
         while data:
             data = data[os.write(self.sink, data) :]
 
-    def read_requests(self):
+    def read_requests(self) -> None:
+        """Take what has come, and act on every whole frame."""
         try:
             data = os.read(self.source, 1 << 20)
         except BlockingIOError:
@@ -123,7 +133,8 @@ class Server:
             del self.inbox[:end]
             self.handle(header, body)
 
-    def handle(self, request, body):
+    def handle(self, request: Header, body: bytes) -> None:
+        """Act on one request."""
         if request["op"] == "kill":
             command = self.commands.get(request["id"])
             if command is not None:
@@ -133,25 +144,26 @@ class Server:
 
     # --- starting ---
 
-    def start(self, request, body):
-        command = Command(request["id"], request)
+    def start(self, request: Header, body: bytes) -> None:
+        """Fork, and become the command there."""
+        command = Command(request)
         source_length = request.get("source_length", 0)
         source, stdin = body[:source_length], body[source_length:]
-        ends = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
+        pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
         try:
             pid = os.fork()
         except OSError as error:
-            for end in ends:
-                os.close(end[0])
-                os.close(end[1])
+            for pipe in pipes:
+                os.close(pipe[0])
+                os.close(pipe[1])
             command.kept["err"] += f"cannot start: {error.strerror}\n".encode()
             command.total["err"] = len(command.kept["err"])
             command.status = 126 << 8
             self.report(command)
             return
-        (child_in, host_in), (host_out, child_out), (host_err, child_err) = ends
+        (child_in, host_in), (host_out, child_out), (host_err, child_err) = pipes
         if pid == 0:
-            become(self, request, source, (child_in, child_out, child_err))
+            become(self.workspace, request, source, (child_in, child_out, child_err))
         for end in (child_in, child_out, child_err):
             os.close(end)
         for end in (host_in, host_out, host_err):
@@ -159,16 +171,20 @@ class Server:
         command.pid = pid
         command.readers = {"out": host_out, "err": host_err}
         for name, end in command.readers.items():
-            self.selector.register(end, selectors.EVENT_READ, lambda n=name: self.read_output(command, n))
+            self.selector.register(
+                end, selectors.EVENT_READ, functools.partial(self.read_output, command, name)
+            )
         command.stdin, command.stdin_left = host_in, memoryview(stdin)
         self.commands[command.number] = command
         if self.feed(command):
-            self.selector.register(host_in, selectors.EVENT_WRITE, lambda: self.feed_more(command))
+            self.selector.register(host_in, selectors.EVENT_WRITE, functools.partial(self.feed, command))
 
     # --- pipes ---
 
-    def feed(self, command):
+    def feed(self, command: Command) -> bool:
         """Write stdin; True while there is more to write."""
+        if command.stdin is None:
+            return False
         try:
             while command.stdin_left:
                 command.stdin_left = command.stdin_left[
@@ -181,18 +197,15 @@ class Server:
         self.close_stdin(command)
         return False
 
-    def feed_more(self, command):
-        if command.stdin is not None and command.stdin_left:
-            self.feed(command)
-
-    def close_stdin(self, command):
+    def close_stdin(self, command: Command) -> None:
+        """Let the command read the end of its input."""
         if command.stdin is not None:
             with contextlib.suppress(KeyError):
                 self.selector.unregister(command.stdin)
             os.close(command.stdin)
             command.stdin = None
 
-    def read_output(self, command, name):
+    def read_output(self, command: Command, name: str) -> bool:
         """Take what is there, at most one chunk; True when something came."""
         end = command.readers.get(name)
         if end is None:
@@ -217,19 +230,22 @@ class Server:
 
     # --- ending ---
 
-    def kill(self, command, why):
+    def kill(self, command: Command, why: str) -> None:
+        """Kill the main process; the rest follows as strays."""
         if command.status is None:
             command.why_killed = command.why_killed or why
             with contextlib.suppress(ProcessLookupError):
                 os.kill(command.pid, signal.SIGKILL)
 
-    def kill_overdue(self):
+    def kill_overdue(self) -> None:
+        """Kill commands whose time is up."""
         now = time.monotonic()
         for command in self.commands.values():
             if command.status is None and now >= command.deadline:
                 self.kill(command, "wall")
 
-    def reap(self, woken):
+    def reap(self, woken: int | None) -> None:
+        """Bury the dead, noting how commands ended and what they used."""
         if woken is not None:
             with contextlib.suppress(BlockingIOError):
                 os.read(woken, 4096)
@@ -253,7 +269,7 @@ class Server:
                         ending.cpu += seconds
                         break
 
-    def kill_strays(self):
+    def kill_strays(self) -> bool:
         """Kill every child that is no running command; True while there was one."""
         mains = {command.pid for command in self.commands.values() if command.status is None}
         try:
@@ -267,7 +283,8 @@ class Server:
                 os.kill(pid, signal.SIGKILL)
         return bool(strays)
 
-    def finish_dead(self):
+    def finish_dead(self) -> None:
+        """Report the commands that have ended, once all that they left behind is dead."""
         self.reap(None)
         ended = [command for command in self.commands.values() if command.status is not None]
         if self.kill_strays():
@@ -283,7 +300,8 @@ class Server:
                         break
             self.report(command)
 
-    def report(self, command):
+    def report(self, command: Command) -> None:
+        """Send the reply and forget the command."""
         self.commands.pop(command.number, None)
         for end in command.readers.values():
             self.selector.unregister(end)
@@ -291,7 +309,7 @@ class Server:
         command.readers = {}
         self.close_stdin(command)
         out, err = command.kept["out"], command.kept["err"]
-        code = os.waitstatus_to_exitcode(command.status)
+        code = os.waitstatus_to_exitcode(command.status or 0)
         header = {
             "id": command.number,
             "exit_code": code if code >= 0 else None,
@@ -307,22 +325,27 @@ class Server:
         self.reply(header, bytes(out) + bytes(err))
 
 
-def children_by_scan():
+def on_child(number: int, frame: object) -> None:
+    """Do nothing: a handler must be there for the wake-up descriptor to be written."""
+    del number, frame
+
+
+def children_by_scan() -> set[int]:
     """The children of this process, where the kernel has no list of them."""
-    me, found = os.getpid(), set()
+    me = os.getpid()
+    found: set[int] = set()
     for name in os.listdir("/proc"):
         if name.isdigit():
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    if int(file.read().rpartition(b")")[2].split()[1]) == me:
-                        found.add(int(name))
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                if int(file.read().rpartition(b")")[2].split()[1]) == me:
+                    found.add(int(name))
     return found
 
 
 # --- in the child ---
 
 
-def become(server, request, source, ends):
+def become(workspace: str, request: Header, source: bytes, ends: tuple[int, int, int]) -> NoReturn:
     """Turn this fork into the command; never returns."""
     code = 126
     try:
@@ -334,7 +357,7 @@ def become(server, request, source, ends):
         for target, end in enumerate(ends):
             os.dup2(end, target)
         os.closerange(3, 1 << 16)
-        os.chdir(os.path.join(server.workspace, request["cwd"]))
+        os.chdir(os.path.join(workspace, request["cwd"]))
         for name, value in request["rlimits"].items():
             lower(getattr(resource, name), value)
         if request["op"] == "python":
@@ -350,13 +373,13 @@ def become(server, request, source, ends):
         code = 127 if error.errno in (errno.ENOENT, errno.ENOTDIR) else 126
         where = error.filename if isinstance(error.filename, str) else request["argv"][:1]
         os.write(2, f"cannot start {str(where)[:200]}: {error.strerror}\n".encode(errors="replace"))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - nothing may return from here into the server's loop
         os.write(2, f"cannot start: {error!r}\n".encode(errors="replace"))
     finally:
         os._exit(code)
 
 
-def lower(limit, value):
+def lower(limit: int, value: int) -> None:
     """Lower a resource limit, soft and hard; one that is lower already stays."""
     _, hard = resource.getrlimit(limit)
     if hard != resource.RLIM_INFINITY:
@@ -368,15 +391,15 @@ def lower(limit, value):
         resource.setrlimit(limit, (value, value))
 
 
-def execute(argv, env):
+def execute(argv: list[str], env: dict[str, str]) -> NoReturn:
     """Replace this process by the program, found on the PATH of its own environment."""
     program = argv[0]
     if "/" in program:
-        os.execve(program, argv, env)
-    failure = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
+        os.execve(program, argv, env)  # noqa: S606 - to run programs is what this is for
+    failure: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
     for folder in env.get("PATH", "").split(":"):
         try:
-            os.execve(f"{folder}/{program}", argv, env)
+            os.execve(f"{folder}/{program}", argv, env)  # noqa: S606 - same
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
@@ -387,7 +410,7 @@ def execute(argv, env):
     raise failure
 
 
-def run_source(source, argv):
+def run_source(source: bytes, argv: list[str]) -> int:
     """Run Python source as ``__main__`` in this fork; its exit code."""
     import io
     import types
@@ -407,14 +430,14 @@ def run_source(source, argv):
     sys.modules["__main__"] = main
     code = 0
     try:
-        exec(compile(source, "<run_python>", "exec"), main.__dict__)
+        exec(compile(source, "<run_python>", "exec"), main.__dict__)  # noqa: S102 - same
     except SystemExit as stop:
         if isinstance(stop.code, int):
             code = stop.code & 0xFF
         elif stop.code is not None:
-            print(stop.code, file=sys.stderr)
+            sys.stderr.write(f"{stop.code}\n")
             code = 1
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - reported as an interpreter would
         code = 1
         trace = error.__traceback__
         sys.excepthook(type(error), error, trace.tb_next if trace else None)
@@ -427,20 +450,20 @@ def run_source(source, argv):
     return code
 
 
-def end_interpreter():
+def end_interpreter() -> None:
     """What an interpreter does at its end: wait for threads, run exit handlers."""
     import atexit
 
     threading = sys.modules.get("threading")
     try:
         if threading is not None:
-            threading._shutdown()
-        atexit._run_exitfuncs()
-    except BaseException as error:
+            threading._shutdown()  # noqa: SLF001 - there is no public way to end like an interpreter
+        atexit._run_exitfuncs()  # noqa: SLF001 - same # pyright: ignore[reportPrivateUsage]
+    except BaseException as error:  # noqa: BLE001 - reported as an interpreter would
         sys.excepthook(type(error), error, error.__traceback__)
 
 
-def main():
+def main() -> None:
     """Take the two pipes away from the standard streams, close the door behind, serve."""
     options = json.loads(sys.argv[1])
     source, sink = os.dup(0), os.dup(1)
@@ -455,7 +478,7 @@ def main():
             __import__(name)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Server(source, sink, options).serve()
+    Server(source, sink, options["workspace"]).serve()
 
 
 if __name__ == "__main__":

@@ -8,17 +8,17 @@ import contextlib
 import fcntl
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
-from engine.workspace.errors import WorkspaceError
+from engine.errors import WorkspaceError
 
 FIRST_ID, LAST_ID = 20_001, 24_000
 _FOLDERS = (Path("/run/mlyceum"), Path("/var/tmp/mlyceum-ids"))  # noqa: S108 - root's own, mode 0700, checked
 
 
 @contextlib.contextmanager
-def leased_id() -> Iterator[int | None]:
+def leased_id() -> Generator[int | None]:
     """A user id that no other open sandbox has, or None for an ordinary user, who has only one.
 
     Raises:

@@ -11,9 +11,8 @@ import os
 import secrets
 import shutil
 import signal
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -50,7 +49,7 @@ class Unisolated:
         return _REPORT
 
     @contextlib.asynccontextmanager
-    async def open(self, spec: WorkspaceSpec) -> AsyncIterator[Workspace]:
+    async def open(self, spec: WorkspaceSpec) -> AsyncGenerator[Workspace]:
         """See `Backend.open`."""
         with _filled_folder(spec) as (folder, handle):
             options = json.dumps({"workspace": str(folder), "preload": PRELOAD})
@@ -77,25 +76,27 @@ class Unisolated:
                     yield workspace
 
     @contextlib.asynccontextmanager
-    async def open_process(self, spec: WorkspaceSpec, argv: Sequence[str]) -> AsyncIterator[Process]:
+    async def open_process(self, spec: WorkspaceSpec, argv: Sequence[str]) -> AsyncGenerator[Process]:
         """See `Backend.open_process`."""
         program = program_of(spec, argv)
         limits = rlimits(spec.limits, memory=True, processes=False, files=MOST_OPEN_FILES)
         token = secrets.token_hex(16)
         with _filled_folder(spec) as (folder, _):
-            async with open_child(
-                ["prlimit", *prlimit_options(limits), "--", *program],
-                env={**_variables(spec, folder), _TAG: token},
-                cwd=str(folder),
-                keep_stderr=spec.limits.output_bytes,
-                also_kill=partial(_kill_tagged, token),
-            ) as child:
-                async with open_stream(child, spec.limits, None, code_is_signal=False) as process:
-                    yield process
+            async with (
+                open_child(
+                    ["prlimit", *prlimit_options(limits), "--", *program],
+                    env={**_variables(spec, folder), _TAG: token},
+                    cwd=str(folder),
+                    keep_stderr=spec.limits.output_bytes,
+                    also_kill=partial(_kill_tagged, token),
+                ) as child,
+                open_stream(child, spec.limits, None, code_is_signal=False) as process,
+            ):
+                yield process
 
 
 @contextlib.contextmanager
-def _filled_folder(spec: WorkspaceSpec) -> Iterator[tuple[Path, int]]:
+def _filled_folder(spec: WorkspaceSpec) -> Generator[tuple[Path, int]]:
     files = checked(spec)
     folder = Path(tempfile.mkdtemp(prefix="mlyceum-"))
     try:

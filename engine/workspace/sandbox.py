@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from functools import cache, partial
 from pathlib import Path
 
@@ -73,13 +73,13 @@ class Sandbox:
         return report
 
     @contextlib.asynccontextmanager
-    async def open(self, spec: WorkspaceSpec) -> AsyncIterator[Workspace]:
+    async def open(self, spec: WorkspaceSpec) -> AsyncGenerator[Workspace]:
         """See `Backend.open`."""
         async with self.open_untested(spec, await self.require()) as workspace:
             yield workspace
 
     @contextlib.asynccontextmanager
-    async def open_untested(self, spec: WorkspaceSpec, report: IsolationReport) -> AsyncIterator[Workspace]:
+    async def open_untested(self, spec: WorkspaceSpec, report: IsolationReport) -> AsyncGenerator[Workspace]:
         """A workspace whatever the self-test says: for the self-test."""
         files = checked(spec)
         protected = {path: data for path, data in files.items() if is_below(path, spec.read_only)}
@@ -113,7 +113,7 @@ class Sandbox:
                 os.close(folder)
 
     @contextlib.asynccontextmanager
-    async def open_process(self, spec: WorkspaceSpec, argv: Sequence[str]) -> AsyncIterator[Process]:
+    async def open_process(self, spec: WorkspaceSpec, argv: Sequence[str]) -> AsyncGenerator[Process]:
         """See `Backend.open_process`."""
         await self.require()
         files = checked(spec)
@@ -121,15 +121,17 @@ class Sandbox:
         memory = _homes().limits_memory
         limits = rlimits(spec.limits, memory=not memory, processes=True, files=MOST_OPEN_FILES)
         command = ["/usr/bin/prlimit", *prlimit_options(limits), "--", *program]
-        async with _started(spec, files, command, server=None) as (child, group, _):
-            async with open_stream(child, spec.limits, group, code_is_signal=True) as process:
-                yield process
+        async with (
+            _started(spec, files, command, server=None) as (child, group, _),
+            open_stream(child, spec.limits, group, code_is_signal=True) as process,
+        ):
+            yield process
 
 
 @contextlib.asynccontextmanager
 async def _started(
     spec: WorkspaceSpec, files: Files, command: Sequence[str], *, server: bytes | None
-) -> AsyncIterator[tuple[Child, cgroup.Group | None, int | None]]:
+) -> AsyncGenerator[tuple[Child, cgroup.Group | None, int | None]]:
     """A sandbox in which `command` runs, its control group and its user."""
     shown, enter = _shown(spec)
     with leased_id() as user:
@@ -157,7 +159,7 @@ async def _started(
 
 
 @contextlib.asynccontextmanager
-async def _grouped(spec: WorkspaceSpec) -> AsyncIterator[cgroup.Group | None]:
+async def _grouped(spec: WorkspaceSpec) -> AsyncGenerator[cgroup.Group | None]:
     homes = _homes()
     if not any((homes.memory, homes.pids, homes.cpu)):
         yield None

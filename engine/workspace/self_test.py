@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractAsyncContextManager
 from importlib import resources
 from pathlib import Path
@@ -15,8 +15,7 @@ from typing import Protocol
 import msgspec
 import trio
 
-from engine.errors import IsolationUnavailable
-from engine.workspace.errors import WorkspaceError
+from engine.errors import IsolationUnavailable, WorkspaceError
 from engine.workspace.interface import (
     REQUIRED,
     Fact,
@@ -113,7 +112,7 @@ async def _inside(workspace: Workspace) -> _Findings:
 
 
 @contextlib.contextmanager
-def _bait() -> Iterator[dict[str, str | int]]:
+def _bait() -> Generator[dict[str, str | int]]:
     """Things of the host that must be out of reach: a listener, an abstract socket, a file, this process."""
     abstract = f"mlyceum-{secrets.token_hex(8)}"
     with (

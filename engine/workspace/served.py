@@ -1,8 +1,10 @@
 """A workspace over an exec server and an open folder: what the sandbox and the process backend have in common."""
 
+# ruff: noqa: D102 - the interface has the docstrings
+
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
@@ -154,7 +156,7 @@ class ServedWorkspace:
         )
 
     @contextlib.asynccontextmanager
-    async def fork(self) -> AsyncIterator[Workspace]:
+    async def fork(self) -> AsyncGenerator[Workspace]:
         files = await self.collect(limit_bytes=self._spec.limits.disk_bytes, limit_files=4_000)
         async with self._reopen(msgspec.structs.replace(self._spec, files=files)) as copy:
             yield copy

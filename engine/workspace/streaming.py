@@ -1,9 +1,12 @@
 """A running program as a `Process`: frames over its pipes, limits watched from outside, usage taken by the host."""
 
+# ruff: noqa: D102 - the interface has the docstrings
+
 import contextlib
 import os
+import resource
 import struct
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Literal
 
 import trio
@@ -29,8 +32,15 @@ _OPTION = {
 
 
 def prlimit_options(rlimits: Mapping[str, int]) -> list[str]:
-    """The options of ``prlimit`` that set these limits, soft and hard."""
-    return [f"--{_OPTION[name]}={value}:{value}" for name, value in rlimits.items()]
+    """The options of ``prlimit`` that set these limits, soft and hard; what is lower already stays."""
+    options: list[str] = []
+    for name, value in rlimits.items():
+        _, hard = resource.getrlimit(getattr(resource, name))
+        soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        # One second between the two: the soft limit's signal names the cause, the hard one only kills.
+        top = soft + 1 if name == "RLIMIT_CPU" and (hard == resource.RLIM_INFINITY or soft < hard) else soft
+        options.append(f"--{_OPTION[name]}={soft}:{top}")
+    return options
 
 
 def program_of(spec: WorkspaceSpec, argv: Sequence[str]) -> list[str]:
@@ -213,7 +223,7 @@ class StreamProcess:
 @contextlib.asynccontextmanager
 async def open_stream(
     child: Child, limits: Limits, group: Group | None, *, code_is_signal: bool
-) -> AsyncIterator[StreamProcess]:
+) -> AsyncGenerator[StreamProcess]:
     """The process around a child, with its limits watched; the child's own context kills it at the end.
 
     Args:

@@ -1,5 +1,7 @@
 """What a tree of processes is and uses, as the host reads it from /proc."""
 
+# ruff: noqa: PTH123, PTH208 - looked at ten times a second for each process: a path object costs more than the look
+
 import contextlib
 import os
 from dataclasses import dataclass
