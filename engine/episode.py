@@ -9,12 +9,13 @@ import msgspec
 import trio
 
 from engine.budget import Budget, Scope
-from engine.bus import RUNTIME, Address, Bus, Post
+from engine.bus import RUNTIME, Bus
 from engine.errors import BudgetExceeded, Deadlock, MemberFailed
 from engine.interposers import make_interposer
 from engine.journal import Closed, Journal, Opened
 from engine.member import Chosen, Feedback, Member, Seat, Surroundings
 from engine.messages import ArtefactHash, Brief, MemberId, Topic
+from engine.post import Address, Post
 from engine.seeds import Seeds, evaluation_seed, runtime_stream
 from engine.shared_workspace import WorkspacePool
 from engine.store import ArtefactStore

@@ -1,7 +1,7 @@
 """The index of a study: one SQLite row is the commit point of an episode; the journals are the evidence."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def _decode(blob: bytes, path: Path) -> EpisodeResult:
 
 
 @contextmanager
-def open_index(path: Path, *, read_only: bool = False) -> Iterator[Index]:
+def open_index(path: Path, *, read_only: bool = False) -> Generator[Index]:
     """An index.
 
     Raises:

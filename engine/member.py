@@ -13,7 +13,7 @@ import numpy as np
 import trio
 
 from engine.budget import Scope
-from engine.bus import Address, InfrastructureFailed, Post
+from engine.bus import InfrastructureFailed
 from engine.effects import (
     AnyEffect,
     AnyOutcome,
@@ -31,6 +31,7 @@ from engine.errors import EngineDefect, EngineError, ModelError, UserError
 from engine.messages import AnyBody, ArtefactHash, Envelope, MemberId, Queue, Selection, Topic
 from engine.models.errors import RateLimited, Transient
 from engine.models.interface import Completion, Conversation, Message, Model, Settings, Tool
+from engine.post import Address, Post
 from engine.seeds import Seeds, evaluation_seed, member_stream
 from engine.shared_workspace import SharedWorkspace
 from engine.store import ArtefactStore

@@ -1,7 +1,7 @@
 """Many episodes on one loop, under named limits; interrupted at any point, the same call goes on from the records."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,7 +157,7 @@ async def run_episodes(
 
 
 @asynccontextmanager
-async def _unwrapped(kind: type[EngineError]) -> AsyncIterator[None]:
+async def _unwrapped(kind: type[EngineError]) -> AsyncGenerator[None]:
     """Let one error of a kind stand for a group of them: each says the same, and the first is enough."""
     try:
         yield

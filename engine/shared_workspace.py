@@ -5,7 +5,7 @@ When another episode needs one, the workspace that was idle longest is *parked*:
 its next command opens it again with those files.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal
 
@@ -152,7 +152,7 @@ class WorkspacePool:
         self._known: set[SharedWorkspace] = set()
 
     @asynccontextmanager
-    async def share(self, spec: WorkspaceSpec) -> AsyncIterator[SharedWorkspace]:
+    async def share(self, spec: WorkspaceSpec) -> AsyncGenerator[SharedWorkspace]:
         """A workspace for one episode; closed when the block is left."""
         shared = SharedWorkspace(self, spec)
         self._known.add(shared)
@@ -190,10 +190,15 @@ class WorkspacePool:
 
 
 @asynccontextmanager
-async def open_pool(backend: Backend, *, places: int) -> AsyncIterator[WorkspacePool]:
+async def open_pool(backend: Backend, *, places: int) -> AsyncGenerator[WorkspacePool]:
     """A pool; when the block ends every workspace of it is closed."""
+    failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         try:
             yield WorkspacePool(backend, places, nursery)
+        except Exception as error:  # noqa: BLE001 - carried over the nursery, which would wrap it in a group
+            failure = error
         finally:
             nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

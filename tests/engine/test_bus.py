@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engine.bus import Address, Bus, InfrastructureFailed, Post
+from engine.bus import Bus, InfrastructureFailed
 from engine.effects import ClockReading, Reading
 from engine.errors import Deadlock, Divergence, EngineError, MemberFailed
 from engine.interposers import Delay, Drop, Mute, Shuffle
@@ -19,11 +19,12 @@ from engine.messages import (
     Expired,
     Failed,
     MemberId,
-    Queue,
     Question,
+    Queue,
     Review,
     Topic,
 )
+from engine.post import Address, Post
 from engine.seeds import Seeds, runtime_stream
 from engine.task import Measured
 
