@@ -28,7 +28,11 @@ def _after(pair: str) -> tuple[Parameter, Parameter]:
             note=f"what to play after own {pair[0]}, theirs {pair[1]}",
         ),
         Parameter(
-            name=f"p_{pair}", low=0.0, high=1.0, only_if={**table, f"after_{pair}": ("mix",)}, note="chance of 1"
+            name=f"p_{pair}",
+            low=0.0,
+            high=1.0,
+            only_if={**table, f"after_{pair}": ("mix",)},
+            note="chance of 1",
         ),
     )
 
@@ -36,12 +40,18 @@ def _after(pair: str) -> tuple[Parameter, Parameter]:
 SPACE: Final = MoveSpace(
     parameters=(
         Parameter(name="first", choices=("mix", "0", "1"), note="the opening move"),
-        Parameter(name="p_first", low=0.0, high=1.0, only_if={"first": ("mix",)}, note="chance of opening with 1"),
+        Parameter(
+            name="p_first", low=0.0, high=1.0, only_if={"first": ("mix",)}, note="chance of opening with 1"
+        ),
         Parameter(name="rule", choices=("table", "majority", "bandit")),
         *(parameter for pair in PAIRS for parameter in _after(pair)),
-        Parameter(name="lag", low=1, high=4, integer=True, only_if={"rule": ("table",)}, note="rounds looked back"),
+        Parameter(
+            name="lag", low=1, high=4, integer=True, only_if={"rule": ("table",)}, note="rounds looked back"
+        ),
         Parameter(name="window", low=1, high=9, integer=True, only_if={"rule": ("majority",)}),
-        Parameter(name="threshold", low=0.0, high=1.0, only_if={"rule": ("majority",)}, note="share of their 1s"),
+        Parameter(
+            name="threshold", low=0.0, high=1.0, only_if={"rule": ("majority",)}, note="share of their 1s"
+        ),
         Parameter(name="if_above", choices=("0", "1"), only_if={"rule": ("majority",)}),
         Parameter(
             name="credit",
@@ -53,7 +63,7 @@ SPACE: Final = MoveSpace(
         ),
         Parameter(
             name="resamples",
-            choices=(0, 16, SLOW_RESAMPLES),
+            choices=(0, 8, SLOW_RESAMPLES),
             ordered=True,
             only_if={"rule": ("bandit",)},
             note="bootstrap samples of what each move earned; 0: their means",
@@ -121,8 +131,8 @@ class TwoMoveMoves:
         """Guards a look back that failed, and resamples less where moves are too slow."""
         if "IndexError" in problem or "ZeroDivisionError" in problem:
             return {**point, "guard": "fallback"} if point.get("guard") == "none" else None
-        if "too slow" in problem and point.get("resamples") == SLOW_RESAMPLES:
-            return {**point, "resamples": 16}
+        if ("too slow" in problem or "CPU time" in problem) and point.get("resamples") == SLOW_RESAMPLES:
+            return {**point, "resamples": 8}
         return None
 
 

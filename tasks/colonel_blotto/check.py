@@ -3,14 +3,19 @@
 Run it in the folder of `strategy.py`. Exit status 0: it does; else the last line says what is wrong.
 """
 
+import importlib
 import random
 import sys
+from collections.abc import Callable
+from typing import cast
 
 ROUNDS = 10
 FIELDS = 6
 SOLDIERS = 120
 GAMES = 40
 CALLS_A_MOVE = 2_000  # counted, not timed, so that the verdict is the same on every machine
+
+Strategy = Callable[[list[tuple[list[int], list[int]]]], object]
 
 
 class TooSlow(Exception):
@@ -21,24 +26,27 @@ def fault(allocation: object) -> str:
     """What is wrong with an allocation; empty when nothing is."""
     if not isinstance(allocation, list | tuple):
         return f"{type(allocation).__name__} instead of a list of {FIELDS} ints"
-    if len(allocation) != FIELDS:
-        return f"{len(allocation)} fields instead of {FIELDS}"
-    for soldiers in allocation:
+    entries = cast("list[object]", allocation)
+    if len(entries) != FIELDS:
+        return f"{len(entries)} fields instead of {FIELDS}"
+    total = 0
+    for soldiers in entries:
         if type(soldiers) is not int:
             return f"{soldiers!r} is not a Python int"
         if soldiers < 0:
             return f"{soldiers} is negative"
-    return f"{sum(allocation)} soldiers placed, at most {SOLDIERS} are allowed" if sum(allocation) > SOLDIERS else ""
+        total += soldiers
+    return f"{total} soldiers placed, at most {SOLDIERS} are allowed" if total > SOLDIERS else ""
 
 
 def main() -> str:
     """What is wrong; empty when nothing is."""
     sys.path.insert(0, ".")
     try:
-        from strategy import row_strategy  # type: ignore[import-not-found]  # it lies beside this file only when run
-    except BaseException as error:
+        row_strategy: Strategy = importlib.import_module("strategy").row_strategy
+    except BaseException as error:  # noqa: BLE001 - the code under test may raise anything, SystemExit too
         return f"strategy.py cannot be imported: {type(error).__name__}: {error}"
-    draws = random.Random(1)
+    draws = random.Random(1)  # noqa: S311 - no secret hangs on it
     for game in range(GAMES):
         history: list[tuple[list[int], list[int]]] = []
         for number in range(1, ROUNDS + 1):
@@ -56,17 +64,17 @@ def main() -> str:
                 move = row_strategy(list(history))
             except TooSlow:
                 return f"too slow: more than {CALLS_A_MOVE} calls for one move, in round {number}"
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - as above
                 return f"{type(error).__name__} in round {number} of game {game + 1}: {error}"
             finally:
                 sys.setprofile(None)
             if problem := fault(move):
                 return f"the allocation in round {number} is wrong: {problem}"
-            history.append((list(move), [draws.randrange(21) for _ in range(FIELDS)]))
+            history.append((list(cast("list[int]", move)), [draws.randrange(21) for _ in range(FIELDS)]))
     return ""
 
 
 if __name__ == "__main__":
     problem = main()
-    print(problem or "keeps the rules")
+    print(problem or "keeps the rules")  # noqa: T201 - its answer
     sys.exit(1 if problem else 0)

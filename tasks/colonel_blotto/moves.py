@@ -17,9 +17,15 @@ SOLDIERS: Final = 120
 
 _SCATTER: Final[dict[str, tuple[Value, ...]]] = {"plan": ("scatter",)}
 _AXES_OF_SCATTER: Final = (
-    Parameter(name="drops", low=1, high=10, integer=True, only_if=_SCATTER, note="at most so many random fields"),
-    Parameter(name="least", low=1, high=40, integer=True, only_if=_SCATTER, note="soldiers of a drop, at least"),
-    Parameter(name="most", low=1, high=60, integer=True, only_if=_SCATTER, note="soldiers of a drop, at most"),
+    Parameter(
+        name="drops", low=1, high=10, integer=True, only_if=_SCATTER, note="at most so many random fields"
+    ),
+    Parameter(
+        name="least", low=1, high=40, integer=True, only_if=_SCATTER, note="soldiers of a drop, at least"
+    ),
+    Parameter(
+        name="most", low=1, high=60, integer=True, only_if=_SCATTER, note="soldiers of a drop, at most"
+    ),
 )
 _ALLOCATION: Final[dict[str, tuple[Value, ...]]] = {"plan": ("allocation",)}
 
@@ -62,7 +68,9 @@ TEMPLATES: Final = MoveSpace(
         Parameter(name="plan", choices=("scatter", "template")),
         *_AXES_OF_SCATTER,
         Parameter(name="given_up", low=0, high=5, integer=True, only_if=_TEMPLATE, note="fields hardly held"),
-        Parameter(name="token", low=0, high=4, integer=True, only_if=_TEMPLATE, note="soldiers in each of them"),
+        Parameter(
+            name="token", low=0, high=4, integer=True, only_if=_TEMPLATE, note="soldiers in each of them"
+        ),
         Parameter(name="split", choices=("even", "ramp", "one-strong", "random"), only_if=_TEMPLATE),
         Parameter(name="shuffle", choices=("no", "yes"), only_if=_TEMPLATE, note="fields in random order"),
         Parameter(name="jitter", low=0, high=12, integer=True, only_if=_TEMPLATE),
@@ -122,7 +130,9 @@ class BlottoMoves:
         check_point(self._space, point)
         body = _PLANS[str(point["plan"])](point)
         needs_scaled = any("scaled(" in line for line in body)
-        source = _HEAD + (_SCALED if needs_scaled else "") + _SIGNATURE + "".join(f"    {line}\n" for line in body)
+        source = (
+            _HEAD + (_SCALED if needs_scaled else "") + _SIGNATURE + "".join(f"    {line}\n" for line in body)
+        )
         return {"strategy.py": source.encode()}
 
     def repair(self, point: Point, problem: str) -> Point | None:
