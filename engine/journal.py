@@ -174,6 +174,7 @@ class Journal:
         self.last_at = 0.0
         """When the record's last message was published, in seconds since the episode began."""
         self._buffer = bytearray()
+        self._unsynced: list[int] = []
         self._expected: deque[AnyRecord] = deque()
         self._answers: dict[tuple[MemberId, int], Finished] = {}
         self._file = self._early = -1
@@ -266,14 +267,17 @@ class Journal:
         if self._buffer:
             self._write(self._file, self._buffer)
             self._buffer.clear()
-        if sync and self._file >= 0:
+        if sync:
             try:
-                os.fdatasync(self._early)
-                os.fdatasync(self._file)
+                while self._unsynced:
+                    os.fdatasync(self._unsynced[-1])
+                    self._unsynced.pop()
             except OSError as error:
                 raise self._unusable(error) from error
 
     def _write(self, file: int, data: bytes | bytearray) -> None:
+        if file not in self._unsynced:
+            self._unsynced.append(file)
         view = memoryview(data)
         try:
             while view:

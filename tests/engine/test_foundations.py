@@ -100,7 +100,7 @@ def test_evaluation_draws_depend_on_neither_team_nor_split_of_another() -> None:
 def test_a_thousand_hours_pass_at_once_in_virtual_time() -> None:
     async def wait() -> float:
         began = trio.current_time()
-        await trio.sleep(3_600_000)
+        await trio.sleep(3_600_000)  # noqa: ASYNC116 - a long wait is what is tested
         return trio.current_time() - began
 
     assert run(wait, clock="virtual") == 3_600_000
@@ -141,7 +141,7 @@ async def test_workspaces_open_at_the_first_command_and_never_more_than_the_limi
 
 async def test_a_parked_workspace_comes_back_with_its_files(autojump_clock: MockClock) -> None:
     backend = FakeBackend()
-    async with open_pool(backend, places=1) as pool:  # type: ignore[arg-type]
+    async with open_pool(backend, places=1) as pool:  # type: ignore[arg-type]  # noqa: SIM117 - one names the other
         async with pool.share(WorkspaceSpec()) as one, pool.share(WorkspaceSpec()) as two:
             await one.run("coder", "x", language="python", files={"f": b"kept"}, wall_seconds=1)
             await two.run("coder", "x", language="python", files={"f": b"other"}, wall_seconds=1)
