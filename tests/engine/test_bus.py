@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from engine.bus import Bus, InfrastructureFailed
 from engine.effects import ClockReading, Reading
-from engine.errors import Deadlock, Divergence, EngineError, MemberFailed
+from engine.errors import Deadlock, Divergence, EngineError, MemberFailed, OutputUnusable
 from engine.interposers import Delay, Drop, Mute, Shuffle
 from engine.journal import Decided, Finished, Journal, Posted, Started, read_journal, without_measured
 from engine.messages import (
@@ -484,6 +484,30 @@ async def test_what_the_outside_fails_at_is_not_put_on_the_record(tmp_path: Path
         await run_bus({"lead": lead}, [Address(id=LEAD, leads=True)], tmp_path)
 
     assert [type(record) for record in read_journal(tmp_path / "journal.jsonl")] == [Started]
+
+
+async def test_a_full_disk_beyond_the_record_ends_the_whole_run() -> None:
+    async def perform() -> tuple[Reading, Measured]:
+        await trio.lowlevel.checkpoint()
+        raise OutputUnusable("no space left for scores")
+
+    async def lead(post: Post) -> None:
+        await post.perform(ClockReading(), perform)
+
+    with pytest.raises(OutputUnusable, match="no space left"):
+        await run_bus({"lead": lead}, [Address(id=LEAD, leads=True)])
+
+
+async def test_a_defect_in_what_does_an_effect_is_not_held_against_the_member() -> None:
+    async def perform() -> tuple[Reading, Measured]:
+        await trio.lowlevel.checkpoint()
+        raise OSError("too many open files")
+
+    async def lead(post: Post) -> None:
+        await post.perform(ClockReading(), perform)
+
+    with pytest.raises(InfrastructureFailed, match="too many open files"):
+        await run_bus({"lead": lead}, [Address(id=LEAD, leads=True)])
 
 
 def review(node: int, confidence: float) -> Review:
