@@ -324,7 +324,7 @@ class Bus:
             outcome, measured = await run()
         except OutputUnusable:
             raise  # no episode could keep anything: the whole run ends
-        except Exception as error:  # noqa: BLE001 - the border to the outside: not the member's code has failed
+        except Exception as error:  # the border to the outside: not the member's code has failed
             # The record knows that it was started and not how it ended: a rerun starts it again.
             raise InfrastructureFailed(error) from error
         finished = as_read_back(Finished(member=member, ordinal=ordinal, outcome=outcome, measured=measured))
