@@ -29,7 +29,7 @@ from engine.effects import (
 )
 from engine.errors import EngineDefect, EngineError, ModelError, UserError
 from engine.messages import AnyBody, ArtefactHash, Envelope, MemberId, Queue, Selection, Topic
-from engine.models.errors import RateLimited, Transient
+from engine.models.errors import ModelCallError, RateLimited, Transient
 from engine.models.interface import Completion, Conversation, Message, Model, Settings, Tool
 from engine.post import Address, Post
 from engine.seeds import Seeds, evaluation_seed, member_stream
@@ -345,7 +345,9 @@ async def _call(
     except (RateLimited, Transient):
         raise  # the outside's fault: a rerun tries again
     except ModelError as error:
-        return Failure(kind=type(error).__name__, message=str(error)), Measured()
+        # `str` of a call's error also counts attempts, which differ from run to run.
+        message = error.message if isinstance(error, ModelCallError) else str(error)
+        return Failure(kind=type(error).__name__, message=message), Measured()
     return ModelAnswer(completion=completion), Measured(
         seconds=measured.latency_seconds, waited_seconds=measured.waited_seconds, attempts=measured.attempts
     )
