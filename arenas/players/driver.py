@@ -194,7 +194,7 @@ def load(path: str, name: str, seed: int) -> Function:
 
 
 def seed_generators(seed: int, *, numpy: bool) -> None:
-    """Seed the global generators; numpy's only where it is used, since loading it takes a tenth of a second."""
+    """Seed the global generators; numpy's only where it is used, since loading it takes tenths of a second."""
     random.seed(seed)
     if numpy:
         with contextlib.suppress(ImportError):  # the submitted code will find out for itself

@@ -1,5 +1,7 @@
 """Submitted code in another process: honest players are played as written, hostile ones gain nothing."""
 
+import ast
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,8 @@ from arenas.match import MatchResult, play
 from arenas.players.battle_of_sexes import BATTLE_OF_SEXES_OPPONENT
 from arenas.players.blotto import BLOTTO_OPPONENT
 from arenas.players.in_process import InProcessPlayer
-from arenas.players.prisoners_dilemma import PRISONERS_DILEMMA_OPPONENT, RulePlayer, pavlov
-from arenas.players.remote import RemotePlayer
+from arenas.players.prisoners_dilemma import PRISONERS_DILEMMA_OPPONENT, RulePlayer, always_defect, pavlov
+from arenas.players.remote import DRIVER, RemotePlayer
 
 PAVLOV = "def row_strategy(history):\n    return int(bool(history) and history[-1][0] != history[-1][1])\n"
 STRATEGY = "def row_strategy(history):\n"
@@ -192,6 +194,11 @@ async def test_an_allocation_that_is_none_is_a_fault(tmp_path: Path, answer: str
 
 HOSTILE = {
     "raises": (STRATEGY + "    raise KeyError('x' * 100000)\n", "exception"),
+    "raises with terminal escapes": (
+        STRATEGY + "    raise KeyError('\\x1b[2J' * 9_999 + '\\0' * 2_000)\n",
+        "exception",
+    ),
+    "raises with broken text": (STRATEGY + "    raise ValueError('\\ud800' * 5_000)\n", "exception"),
     "raises in a later round": (STRATEGY + "    return 1 if len(history) < 5 else 1 // 0\n", "exception"),
     "raises what cannot be printed": (
         "class E(BaseException):\n    def __str__(self): raise SystemExit\n" + STRATEGY + "    raise E\n",
@@ -236,6 +243,30 @@ async def test_a_hostile_player_is_a_bounded_fault(tmp_path: Path, name: str) ->
 
     assert fault.kind == kind
     assert len(str(fault)) < 3_000
+
+
+async def test_answering_ahead_of_the_question_gains_nothing(tmp_path: Path) -> None:
+    """Moves sent early are moves committed early; the opponent draws as it would have."""
+    source = (
+        "import os, struct\nframe = struct.pack('>I', 21) + b'M' + bytes([1]) * 20\nsent = []\n"
+        "def row_strategy(history):\n    if not sent:\n        for fd in range(3, 64):\n"
+        "            try: sent.append(os.write(fd, frame * 9))\n            except OSError: pass\n    return 0\n"
+    )
+    async with remote_player(tmp_path, source) as player:
+        result = await dilemma(player, games=20)
+
+    ones = InProcessPlayer(RulePlayer(rule=always_defect), np.random.default_rng())
+    honest = await dilemma(ones, games=20)
+    assert np.array_equal(result.rows[:9], honest.rows[:9])
+    assert np.array_equal(result.columns[:9], honest.columns[:9])
+
+
+def test_the_driver_needs_the_standard_library_only() -> None:
+    tree = ast.parse(DRIVER.read_text())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
 
 
 async def test_prints_and_input_touch_no_frame(tmp_path: Path) -> None:
