@@ -1,0 +1,252 @@
+"""Proposes points of a declared move space: a bandit over families of ideas, a surrogate within them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.errors import EngineDefect
+from engine.member import Member
+from engine.messages import (
+    HYPOTHESES,
+    HYPOTHESIZE,
+    PATCHES,
+    RESULTS,
+    REVIEWS,
+    SELECTIONS,
+    AnyBody,
+    Envelope,
+    Hypothesis,
+    IdeaRequest,
+    Point,
+    Topic,
+)
+from roles.evidence import signed
+from roles.offline.notebook import Notebook
+from roles.offline.surrogate import Array, Surrogate
+from roles.space import Rows, Space
+
+DRAWS = 24
+"""Uniform draws looked at for a draft; the first of them is what drawing at random would have given."""
+CLIMBS = 4
+"""Steps of the climb that an improvement may make: axes changed at once."""
+
+
+def space_of(member: Member) -> Space | None:
+    """The compiled move space of a member's task, where it declares one."""
+    moves = member.task.moves
+    return None if moves is None else Space(moves.space, moves.start())
+
+
+class Hypothesizer:
+    """Sees results as they are published, and proposes where the next one should be looked for.
+
+    - *draft*: among uniform draws, the family by Thompson sampling over what each family has yielded, and there the
+      draw that is both promising and far from what was tried.
+    - *improve*: from its parent, climbs along one axis after another while the surrogate's upper confidence bound
+      rises; near the end of the budget the bound becomes the mean.
+    - *combine*: takes each axis from one of two parents, the mix that the surrogate likes best.
+    """
+
+    queue = HYPOTHESIZE
+    topics: tuple[Topic, ...] = (HYPOTHESES, PATCHES, RESULTS, REVIEWS, SELECTIONS)
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+        self._card = member.task.card
+        self._space = space_of(member)
+        self._book = Notebook()
+        self._surrogate = None if self._space is None else Surrogate(self._space)
+        self._most_left = 1
+
+    def observe(self, body: AnyBody) -> None:
+        """Take note of what was tried and what came of it."""
+        self._book.hear(body)
+
+    async def answer(self, request: Envelope) -> AnyBody:
+        """A hypothesis for a node."""
+        asked = request.body
+        if not isinstance(asked, IdeaRequest):
+            raise EngineDefect(f"a {type(asked).__name__} came to the queue {HYPOTHESIZE}")
+        rng = self._member.rng(HYPOTHESIZE)
+        space, surrogate = self._space, self._surrogate
+        if space is None or surrogate is None:
+            return unchanged(asked)
+        self._most_left = max(self._most_left, asked.evaluations_left)
+        rows = self._learn(space, surrogate)
+        base = self._base(space, asked)
+        chosen = self._choose(space, surrogate, asked, rows, base, rng)
+        point = space.point(chosen)
+        hypothesis = self._state(space, surrogate, asked, base, point)
+        self._book.hear(hypothesis)
+        return hypothesis
+
+    # -- what is known --------------------------------------------------------------------------------------------
+
+    def _learn(self, space: Space, surrogate: Surrogate) -> Rows:
+        """Fit the surrogate to everything heard; the rows of all points tried or under way come back."""
+        points: list[Point] = [space.start]
+        worths = [signed(self._card.baseline, self._card.direction)]
+        errors = [self._card.feedback_standard_error]
+        for point, evidence in self._book.scored():
+            points.append(point)
+            worths.append(signed(evidence.mean, self._card.direction))
+            errors.append(evidence.standard_error)
+        worst, doubt = min(worths), max(float(np.std(worths)), *errors, 1e-6)
+        for point in self._book.failed():
+            points.append(point)
+            worths.append(worst)
+            errors.append(doubt)
+        rows = np.array([space.row(point) for point in points])
+        surrogate.fit(rows, worths, errors)
+        pending = self._book.pending()
+        if pending:
+            # What is under way counts as if it came out as expected, so that the next proposal looks elsewhere.
+            waiting = np.array([space.row(point) for point in pending])
+            expected, _ = surrogate.predict(waiting)
+            rows = np.vstack([rows, waiting])
+            surrogate.fit(rows, [*worths, *expected.tolist()], [*errors, *([0.5 * doubt] * len(pending))])
+        return rows
+
+    def _base(self, space: Space, asked: IdeaRequest) -> Point:
+        """The point that a proposal starts from: its first parent's, else the incumbent's, else the start."""
+        candidates = (*asked.parents, *([] if self._book.selected is None else [self._book.selected]))
+        for node in candidates:
+            point = self._book.point(node)
+            if point is not None:
+                return point
+        return space.start
+
+    # -- what to try ----------------------------------------------------------------------------------------------
+
+    def _choose(
+        self,
+        space: Space,
+        surrogate: Surrogate,
+        asked: IdeaRequest,
+        tried: Rows,
+        base: Point,
+        rng: np.random.Generator,
+    ) -> Rows:
+        draws = space.draw(rng, DRAWS)
+        seen = {space.key(space.point(row)) for row in tried}
+        boldness = 2.0 * rng.random() * min(1.0, asked.evaluations_left / (0.3 * self._most_left))
+        match asked.operator:
+            case "draft":
+                return self._draft(space, surrogate, draws, tried, rng)
+            case "combine" if len(asked.parents) > 1:
+                others = [self._book.point(node) for node in asked.parents[1:]]
+                pool = self._mixes(space, base, [other for other in others if other is not None], rng)
+                return self._best_new(space, surrogate, pool, seen, boldness, draws[0])
+            case _:
+                pool = self._climb(space, surrogate, space.row(base), boldness, rng)
+                return self._best_new(space, surrogate, pool, seen, boldness, draws[0])
+
+    def _draft(
+        self, space: Space, surrogate: Surrogate, draws: Rows, tried: Rows, rng: np.random.Generator
+    ) -> Rows:
+        families = [space.family(space.point(row)) for row in draws]
+        family = self._family(space, sorted(set(families)), rng)
+        among: Rows = draws[[index for index, name in enumerate(families) if name == family]]
+        if len(tried) <= 1:
+            return np.array(among[0])
+        worth, doubt = surrogate.predict(among)
+        return np.array(among[int(np.argmax(_ranks(worth) + 2.0 * _ranks(doubt)))])
+
+    def _family(self, space: Space, names: Sequence[str], rng: np.random.Generator) -> str:
+        """Thompson sampling over families: a draw from a normal belief about the best that each may hold."""
+        worths: dict[str, list[float]] = {name: [] for name in names}
+        for point, evidence in self._book.scored():
+            worths.setdefault(space.family(point), []).append(signed(evidence.mean, self._card.direction))
+        everything = [worth for known in worths.values() for worth in known]
+        level, spread = (
+            (float(np.mean(everything)), float(np.std(everything)) or 1.0) if everything else (0.0, 1.0)
+        )
+        beliefs: dict[str, float] = {}
+        for name in names:
+            known = worths[name]
+            middle = max(known) if known else level + spread
+            beliefs[name] = middle + spread * float(rng.normal()) / np.sqrt(1 + len(known))
+        chosen = max(beliefs, key=lambda name: beliefs[name])
+        self._member.decide(
+            "family", chosen or "(one)", rule="Thompson sampling over families", candidates=beliefs
+        )
+        return chosen
+
+    def _climb(
+        self, space: Space, surrogate: Surrogate, row: Rows, boldness: float, rng: np.random.Generator
+    ) -> Rows:
+        """Rows met while climbing from this one, axis by axis."""
+        met: list[Rows] = []
+        for _ in range(CLIMBS):
+            near = space.around(row, rng)
+            if not len(near):
+                break
+            bound = _bound(surrogate, near, boldness)
+            met.append(near)
+            best = near[int(np.argmax(bound))]
+            if float(bound.max()) <= float(_bound(surrogate, row[None, :], boldness)[0]):
+                break
+            row = best
+        return np.vstack(met) if met else row[None, :]
+
+    def _mixes(self, space: Space, base: Point, others: Sequence[Point], rng: np.random.Generator) -> Rows:
+        parents = np.array([space.row(point) for point in (base, *others)])
+        picks = rng.integers(len(parents), size=(4 * DRAWS, len(space)))
+        return parents[picks, np.arange(len(space))]
+
+    def _best_new(
+        self, space: Space, surrogate: Surrogate, pool: Rows, seen: set[str], boldness: float, fallback: Rows
+    ) -> Rows:
+        order = np.argsort(-_bound(surrogate, pool, boldness), kind="stable")
+        fresh = (pool[index] for index in order if space.key(space.point(pool[index])) not in seen)
+        return next(fresh, fallback)
+
+    # -- how to say it --------------------------------------------------------------------------------------------
+
+    def _state(
+        self, space: Space, surrogate: Surrogate, asked: IdeaRequest, base: Point, point: Point
+    ) -> Hypothesis:
+        worth, doubt = surrogate.predict(np.array([space.row(point), space.row(base)]))
+        expected = signed(float(worth[0]), self._card.direction)
+        now = signed(float(worth[1]), self._card.direction)
+        changed = space.changed(base, point)
+        what = ", ".join(f"{name}={point[name]}" for name in changed if name in point) or "the same again"
+        start = (
+            "A new start"
+            if asked.operator == "draft"
+            else f"Changing node {asked.parents[0] if asked.parents else 0}"
+        )
+        return Hypothesis(
+            node=asked.node,
+            operator=asked.operator,
+            parents=asked.parents,
+            claim=(
+                f"{start} to {what} brings {self._card.metric} to about {expected:.4g} ± {float(doubt[0]):.2g}"
+                f" (from {now:.4g})."
+            ),
+            family=space.family(point) or "+".join(changed[:3]) or "same",
+            point=point,
+            predicted=round(expected, 6),
+        )
+
+
+def unchanged(asked: IdeaRequest) -> Hypothesis:
+    """What is proposed where a task declares no moves and no model has ideas: nothing."""
+    return Hypothesis(
+        node=asked.node,
+        operator=asked.operator,
+        parents=asked.parents,
+        claim="The task declares no moves, so the starter stands as it is.",
+        family="none",
+        point=None,
+    )
+
+
+def _bound(surrogate: Surrogate, rows: Rows, boldness: float) -> Array:
+    worth, doubt = surrogate.predict(rows)
+    return worth + boldness * doubt
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks from 0 (least) to 1."""
+    return np.argsort(np.argsort(values, kind="stable"), kind="stable") / max(1, len(values) - 1)
