@@ -32,7 +32,8 @@ async def enumerate_opponent(
         player: asked for ``repetitions`` games that branch.
         opponent: the column player.
         rounds: rounds a game.
-        repetitions: at least 2; two suffice to tell that a player is deterministic.
+        repetitions: at least 2. Two suffice to tell that a player is deterministic, but a standard error from two
+            values has one degree of freedom and can be far too small: ask for 20 or more of a random player.
 
     Raises:
         PlayerFault: where a remote player breaks the rules.
