@@ -1,0 +1,374 @@
+"""An episode's folder as typed values: read from its journal, also while that is being written.
+
+The journal is the evidence; the index, once the episode has ended, adds its scores. Strings in here are as the
+members wrote them: make them plain (`mlyceum.plain_text.plain_struct`) before a terminal sees them.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from engine.effects import (
+    AnyEffect,
+    AnyOutcome,
+    CommandOutcome,
+    Evaluation,
+    Failure,
+    ModelAnswer,
+    ModelCall,
+    Scored,
+)
+from engine.episode import EpisodeResult, EpisodeSpec
+from engine.errors import EngineError, RecordDamaged
+from engine.index import open_index
+from engine.journal import AnyRecord, Closed, Decided, Finished, Fired, Opened, Posted, Started, read_journal
+from engine.messages import AnyBody, Brief, MemberId, Queue, Topic
+from engine.task import Score
+from mlyceum.folders import INDEX, JOURNAL, STUDY, study_of
+from mlyceum.research_tree import ResearchNode, research_nodes
+
+State: TypeAlias = Literal["ended", "unfinished"]
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message, with who took it."""
+
+    order: int
+    """Line of the journal, from 1: the order over messages, effects and decisions."""
+    seq: int
+    sender: MemberId
+    receiver: MemberId | None = None
+    """The member that took it: the addressee, or who answered from its queue; None while nobody has."""
+    to: MemberId | Queue | None = None
+    topic: Topic | None = None
+    cause: int = 0
+    at: float = 0.0
+    """Seconds since the episode began."""
+    body: AnyBody
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An effect on the outside and what came of it."""
+
+    order: int
+    """Line of the outcome, or of the start where there is none yet."""
+    member: MemberId
+    ordinal: int
+    effect: AnyEffect
+    outcome: AnyOutcome | None = None
+    """None while it is under way, or where the episode was cut off."""
+    at: float = 0.0
+    seconds: float = 0.0
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A decision with its rule and what else was considered."""
+
+    order: int
+    member: MemberId
+    what: str
+    chosen: str
+    rule: str
+    candidates: dict[str, float] = {}
+
+
+class FeedbackScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One feedback evaluation."""
+
+    evaluation: int
+    artefact: str
+    member: MemberId
+    score: Score
+    nodes: tuple[int, ...] = ()
+    """Nodes of the research tree with this artefact."""
+
+
+class FinalScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A score on what the team never saw."""
+
+    split: str
+    artefact: str
+    score: Score
+
+
+class EpisodeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything that is recorded of an episode."""
+
+    episode: str
+    folder: str
+    state: State
+    head: Opened | None = None
+    """None while not a line is written."""
+    spec: EpisodeSpec | None = None
+    """From the index or the study's file; a journal alone holds only its hash."""
+    brief: Brief | None = None
+    messages: tuple[Sent, ...] = ()
+    nodes: tuple[ResearchNode, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    effects: tuple[Act, ...] = ()
+    feedback: tuple[FeedbackScore, ...] = ()
+    finals: tuple[FinalScore, ...] = ()
+    models: dict[str, tuple[MemberId, ...]] = {}
+    """Models that answered, and whom they drove."""
+    spending: dict[str, float] = {}
+    deadlines_struck: int = 0
+    outcome: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+    result: EpisodeResult | None = None
+
+
+def read_episode(folder: Path) -> EpisodeView:
+    """The view of one episode's folder.
+
+    Args:
+        folder: with ``journal.jsonl``; the study around it, where there is one, adds specification and result.
+
+    Raises:
+        RecordDamaged: when journal or index cannot be read beyond a torn tail.
+    """
+    study = study_of(folder)
+    result = read_result(study, folder.name) if study is not None else None
+    spec = (
+        result.spec
+        if result is not None
+        else read_specs(study).get(folder.name)
+        if study is not None
+        else None
+    )
+    return episode_view(
+        read_records(folder), episode=folder.name, folder=str(folder), spec=spec, result=result
+    )
+
+
+def read_records(folder: Path) -> tuple[AnyRecord, ...]:
+    """Every whole line of an episode's journal; nothing where it has none yet.
+
+    Raises:
+        RecordDamaged: naming the file and the line.
+    """
+    path = folder / JOURNAL
+    try:
+        return tuple(read_journal(path))
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise RecordDamaged(
+            f"{path} cannot be read: {error.strerror or error}; check its permissions"
+        ) from error
+
+
+def read_results(study: Path) -> tuple[EpisodeResult, ...]:
+    """Every result in a study's index; none where there is no index yet.
+
+    Raises:
+        RecordDamaged: when the index is no index.
+    """
+    path = study / INDEX
+    if not path.is_file():
+        return ()
+    try:
+        with open_index(path, read_only=True) as index:
+            return index.results()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return ()
+        raise _damaged(path, error) from error
+    except sqlite3.Error as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: sqlite3.Error) -> EngineError:
+    return RecordDamaged(
+        f"{path} is not an index that can be read ({error}); restore it, or run the study again"
+    )
+
+
+def read_result(study: Path, episode: str) -> EpisodeResult | None:
+    """The result of one episode, if it has ended."""
+    return next((result for result in read_results(study) if result.episode == episode), None)
+
+
+class _StudyFile(msgspec.Struct, frozen=True):
+    episodes: tuple[EpisodeSpec, ...] = ()
+
+
+def read_specs(study: Path) -> dict[str, EpisodeSpec]:
+    """The specifications in a study's file, by episode; nothing where it has none that can be read."""
+    try:
+        content = msgspec.json.decode((study / STUDY).read_bytes(), type=_StudyFile)
+    except (OSError, msgspec.DecodeError):
+        return {}
+    return {spec.id: spec for spec in content.episodes}
+
+
+def episode_view(
+    records: Sequence[AnyRecord],
+    *,
+    episode: str,
+    folder: str,
+    spec: EpisodeSpec | None,
+    result: EpisodeResult | None,
+) -> EpisodeView:
+    """The view that some records make.
+
+    Args:
+        records: in the journal's order, from its first line.
+        episode: the episode's name.
+        folder: where it lies, as the user would write it.
+        spec: what it follows from, where known.
+        result: what came of it, where it has ended.
+    """
+    messages = _messages(records)
+    effects = _effects(records)
+    nodes = research_nodes([(each.sender, each.body) for each in messages])
+    head = next((record for record in records if isinstance(record, Opened)), None)
+    closed = next((record for record in records if isinstance(record, Closed)), None)
+    measured = closed.measured if closed is not None else None
+    last = max((record.measured.at for record in records if record.measured is not None), default=0.0)
+    return EpisodeView(
+        episode=head.episode if head is not None else episode,
+        folder=folder,
+        state="ended" if result is not None or closed is not None else "unfinished",
+        head=head,
+        spec=spec,
+        brief=next((each.body for each in messages if isinstance(each.body, Brief)), None),
+        messages=messages,
+        nodes=nodes,
+        decisions=_decisions(records),
+        effects=effects,
+        feedback=_feedback(effects, nodes),
+        finals=_finals(effects),
+        models=_models(effects),
+        spending=result.spending if result is not None else _spending(effects),
+        deadlines_struck=sum(isinstance(record, Fired) for record in records),
+        outcome=closed.outcome if closed is not None else result.outcome if result is not None else "",
+        reason=closed.reason if closed is not None else result.reason if result is not None else "",
+        seconds=measured.seconds if measured is not None else last,
+        result=result,
+    )
+
+
+def _messages(records: Sequence[AnyRecord]) -> tuple[Sent, ...]:
+    posted = [(order, record) for order, record in enumerate(records, start=1) if isinstance(record, Posted)]
+    senders = {record.sender for _, record in posted}
+    answered = {record.cause: record.sender for _, record in posted if record.cause}
+    servers: dict[str, set[MemberId]] = {}
+    for _, record in posted:
+        if record.to is not None and record.to not in senders and record.seq in answered:
+            servers.setdefault(record.to, set()).add(answered[record.seq])
+
+    def receiver(record: Posted) -> MemberId | None:
+        if record.to is None or record.to in senders:
+            return MemberId(record.to) if record.to is not None else None
+        known = servers.get(record.to, set())
+        return answered.get(record.seq) or (next(iter(known)) if len(known) == 1 else None)
+
+    return tuple(
+        Sent(
+            order=order,
+            seq=record.seq,
+            sender=record.sender,
+            receiver=receiver(record),
+            to=record.to,
+            topic=record.topic,
+            cause=record.cause,
+            at=record.measured.at if record.measured is not None else 0.0,
+            body=record.body,
+        )
+        for order, record in posted
+    )
+
+
+def _effects(records: Sequence[AnyRecord]) -> tuple[Act, ...]:
+    acts: dict[tuple[MemberId, int], Act] = {}
+    for order, record in enumerate(records, start=1):
+        if isinstance(record, Started):
+            at = record.measured.at if record.measured is not None else 0.0
+            acts[record.member, record.ordinal] = Act(
+                order=order, member=record.member, ordinal=record.ordinal, effect=record.effect, at=at
+            )
+        elif isinstance(record, Finished) and (key := (record.member, record.ordinal)) in acts:
+            seconds = record.measured.seconds if record.measured is not None else 0.0
+            acts[key] = msgspec.structs.replace(
+                acts[key], order=order, outcome=record.outcome, seconds=seconds
+            )
+    return tuple(acts.values())
+
+
+def _decisions(records: Sequence[AnyRecord]) -> tuple[Decision, ...]:
+    return tuple(
+        Decision(
+            order=order,
+            member=record.member,
+            what=record.what,
+            chosen=record.chosen,
+            rule=record.rule,
+            candidates=record.candidates,
+        )
+        for order, record in enumerate(records, start=1)
+        if isinstance(record, Decided)
+    )
+
+
+def _feedback(effects: Sequence[Act], nodes: Sequence[ResearchNode]) -> tuple[FeedbackScore, ...]:
+    series: list[FeedbackScore] = []
+    number = 0
+    for act in effects:
+        if not isinstance(act.effect, Evaluation) or act.effect.split != "feedback":
+            continue
+        number += 1
+        if isinstance(act.outcome, Scored):
+            artefact = act.effect.artefact
+            holders = tuple(int(node.id) for node in nodes if node.artefact == artefact)
+            series.append(
+                FeedbackScore(
+                    evaluation=number,
+                    artefact=artefact,
+                    member=act.member,
+                    score=act.outcome.score,
+                    nodes=holders,
+                )
+            )
+    return tuple(series)
+
+
+def _finals(effects: Sequence[Act]) -> tuple[FinalScore, ...]:
+    return tuple(
+        FinalScore(split=act.effect.split, artefact=act.effect.artefact, score=act.outcome.score)
+        for act in effects
+        if isinstance(act.effect, Evaluation)
+        and act.effect.split != "feedback"
+        and isinstance(act.outcome, Scored)
+    )
+
+
+def _models(effects: Sequence[Act]) -> dict[str, tuple[MemberId, ...]]:
+    driven: dict[str, dict[MemberId, None]] = {}
+    for act in effects:
+        if isinstance(act.effect, ModelCall):
+            driven.setdefault(act.effect.model, {})[act.member] = None
+    return {model: tuple(members) for model, members in driven.items()}
+
+
+def _spending(effects: Sequence[Act]) -> dict[str, float]:
+    """What an unfinished episode has spent so far; one that ended has it in its result."""
+    spent = dict.fromkeys(("evaluations", "tokens", "cost_usd", "steps"), 0.0)
+    for act in effects:
+        if isinstance(act.effect, Evaluation):
+            spent["evaluations"] += act.effect.split == "feedback"
+        else:
+            spent["steps"] += isinstance(act.effect, ModelCall) or isinstance(act.outcome, CommandOutcome)
+        if isinstance(act.outcome, ModelAnswer):
+            usage = act.outcome.completion.usage
+            spent["tokens"] += usage.input_tokens + usage.output_tokens
+            spent["cost_usd"] += act.outcome.completion.cost_usd or 0.0
+    return {axis: amount for axis, amount in spent.items() if amount}
+
+
+def failures(view: EpisodeView) -> tuple[tuple[Act, Failure], ...]:
+    """Effects that could not be had, with why."""
+    return tuple((act, act.outcome) for act in view.effects if isinstance(act.outcome, Failure))
