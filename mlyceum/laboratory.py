@@ -1,0 +1,214 @@
+"""Where an episode's parts are joined: task, team, judge, models, workspaces, records. It reads like a recipe.
+
+A laboratory is open for one study. Everything it opened is closed when its block is left.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import trio
+
+from engine.episode import EpisodeResult, EpisodeSpec, run_episode
+from engine.errors import IsolationUnavailable, UserError
+from engine.messages import ArtefactHash
+from engine.models import FixedLimiter, Model, open_model
+from engine.scheduler import Limits
+from engine.shared_workspace import WorkspacePool, open_pool
+from engine.store import ArtefactStore
+from engine.task import Judge, Measured, Score, Split
+from engine.workspace.backends import BackendName, make_backend
+from engine.workspace.interface import Backend, IsolationReport, WorkspaceSpec
+from mlyceum.study import Study
+from mlyceum.teams import is_driven_by_model, models_of
+from roles import assemble
+from tasks.package import TaskPackage
+from tasks.score_cache import ScoreCache
+from tasks.scoring import SandboxJudge
+
+_JITTER_SEED = 0
+"""Of the waits between retries of model calls, which no record holds."""
+
+
+class Laboratory:
+    """Open parts that the episodes of one study share. Made by `open_laboratory`.
+
+    Attributes:
+        backend: runs and scores code.
+        isolation: what it enforces on this machine.
+        fallback: why it is not the isolated one, where it is not.
+    """
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        isolation: IsolationReport,
+        fallback: str | None,
+        pool: WorkspacePool,
+        store: ArtefactStore,
+        models: Mapping[str, Model],
+        judges: Mapping[str, Judge],
+        tasks: Mapping[str, TaskPackage],
+        scorings: trio.CapacityLimiter,
+        evaluated: Callable[[str], None],
+    ) -> None:
+        self.backend, self.isolation, self.fallback = backend, isolation, fallback
+        self._pool, self._store = pool, store
+        self._models, self._judges, self._tasks = models, judges, tasks
+        self._scorings, self._evaluated = scorings, evaluated
+
+    async def run_one(self, spec: EpisodeSpec, folder: Path) -> EpisodeResult:
+        """Run an episode, or go on with it; an `engine.scheduler.RunOne`."""
+        task = self._tasks[spec.task]
+        judge = LimitedJudge(
+            self._judges[judge_key(spec)],
+            self._scorings,
+            feedback_given=lambda: self._evaluated(spec.id),
+        )
+        return await run_episode(
+            spec,
+            task=task,
+            seats=assemble(spec.team, task, self._models_for(spec)),
+            judge=judge,
+            store=self._store,
+            pool=self._pool,
+            folder=folder,
+            workspace=WorkspaceSpec(name=spec.id),
+        )
+
+    def _models_for(self, spec: EpisodeSpec) -> dict[str, Model]:
+        """By name for members that name one, by role for the others."""
+        models = {member.model: self._models[member.model] for member in spec.team.members if member.model}
+        if spec.model is not None:
+            whole = self._models[spec.model]
+            models |= {member.role: whole for member in spec.team.members if member.model is None}
+        return models
+
+
+class LimitedJudge:
+    """A judge that a named limit stands before.
+
+    Args:
+        judge: does the scoring.
+        places: how many scorings may be under way, over all judges that share it.
+        feedback_given: told after each feedback score.
+    """
+
+    def __init__(
+        self, judge: Judge, places: trio.CapacityLimiter, *, feedback_given: Callable[[], None]
+    ) -> None:
+        self._judge, self._places, self._feedback_given = judge, places, feedback_given
+
+    @property
+    def outside(self) -> bool:
+        """Whether scoring waits on the real world."""
+        return self._judge.outside
+
+    async def score(self, artefact: ArtefactHash, *, split: Split, seed: int) -> tuple[Score, Measured]:
+        """See `engine.task.Judge`; the wait for a place is measured apart from the work."""
+        asked = trio.current_time()
+        async with self._places:
+            waited = trio.current_time() - asked
+            score, measured = await self._judge.score(artefact, split=split, seed=seed)
+        if split == "feedback":
+            self._feedback_given()
+        return score, _with_wait(measured, waited)
+
+
+def _with_wait(measured: Measured, waited: float) -> Measured:
+    return msgspec.structs.replace(measured, waited_seconds=round(measured.waited_seconds + waited, 6))
+
+
+@asynccontextmanager
+async def open_laboratory(
+    study: Study,
+    *,
+    tasks: Mapping[str, TaskPackage],
+    limits: Limits,
+    workspace: BackendName = "sandbox",
+    base_url: str | None = None,
+    evaluated: Callable[[str], None] = lambda _episode: None,
+) -> AsyncGenerator[Laboratory]:
+    """Everything that the episodes of a study need.
+
+    Args:
+        study: the open folder.
+        tasks: by the names that the specifications use.
+        limits: applied here: scorings, workspaces, calls to a model endpoint.
+        workspace: which backend; code that a model wrote never runs without isolation.
+        base_url: of the models' endpoint, instead of its own.
+        evaluated: told of each feedback score, with the episode's name.
+
+    Raises:
+        IsolationUnavailable: isolation is missing here, and needed.
+        UserError: a model cannot be asked: no such provider, no key.
+    """
+    specs = study.specs
+    is_modelled = any(is_driven_by_model(spec.team) for spec in specs)
+    chosen = await make_backend(workspace)
+    if chosen.backend.name == "process" and is_modelled:
+        raise _refuse_process(chosen.fallback_reason)
+    async with AsyncExitStack() as stack:
+        # Without a secret the draws repeat from study to study. Where code comes from a model, nobody may foresee them.
+        secret = study.secret() if is_modelled else b""
+        cache = ScoreCache(study.scores)
+        judges: dict[str, Judge] = {}
+        for spec in specs:
+            key = judge_key(spec)
+            if key not in judges:
+                judges[key] = SandboxJudge(
+                    tasks[spec.task],
+                    spec.protocol,
+                    store=study.store,
+                    backend=chosen.backend,
+                    cache=cache,
+                    secret=secret,
+                )
+        names = {name for spec in specs for name in models_of(spec)}
+        models = await _open_models(stack, names, capacity=limits.model_calls.value, base_url=base_url)
+        pool = await stack.enter_async_context(open_pool(chosen.backend, places=limits.workspaces.value))
+        yield Laboratory(
+            backend=chosen.backend,
+            isolation=await chosen.backend.self_test(),
+            fallback=chosen.fallback_reason,
+            pool=pool,
+            store=study.store,
+            models=models,
+            judges=judges,
+            tasks=tasks,
+            scorings=trio.CapacityLimiter(limits.scorings.value),
+            evaluated=evaluated,
+        )
+
+
+def judge_key(spec: EpisodeSpec) -> str:
+    """What names a judge within a study."""
+    settings = ",".join(f"{name}={value:g}" for name, value in sorted(spec.feedback.items()))
+    return f"{spec.task} {spec.protocol} {settings}"
+
+
+async def _open_models(
+    stack: AsyncExitStack, names: Iterable[str], *, capacity: int, base_url: str | None
+) -> dict[str, Model]:
+    limiters: dict[str, FixedLimiter] = {}
+    models: dict[str, Model] = {}
+    for name in sorted(names):
+        limiter = limiters.setdefault(name.partition("/")[0], FixedLimiter(capacity))
+        generator = np.random.default_rng(_JITTER_SEED)
+        models[name] = await stack.enter_async_context(
+            open_model(name, generator=generator, base_url=base_url, limiter=limiter)
+        )
+    return models
+
+
+def _refuse_process(reason: str | None) -> Exception:
+    if reason is not None:
+        return IsolationUnavailable(
+            ("sandbox",), f"a model writes code here, and it never runs without isolation; {reason}"
+        )
+    return UserError(
+        "--workspace process runs code without isolation, and code that a model writes never does; leave the option out"
+    )
