@@ -197,9 +197,9 @@ class Post:
     def decide(self, what: str, chosen: str, *, rule: str, candidates: Mapping[str, float]) -> None:
         """Put a decision on the record."""
         if not self._past:
-            record = Decided(
-                member=self.address.id, what=what, chosen=chosen, rule=rule, candidates=dict(candidates)
-            )
+            # Worths come out of numpy, whose floats no record holds.
+            plain = {name: float(worth) for name, worth in candidates.items()}
+            record = Decided(member=self.address.id, what=what, chosen=chosen, rule=rule, candidates=plain)
             self._bus.journal.put(record)
 
     # -- restarts ---------------------------------------------------------------------------------------------------

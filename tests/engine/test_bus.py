@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import trio
 from trio.testing import MockClock
@@ -484,6 +485,17 @@ async def test_what_the_outside_fails_at_is_not_put_on_the_record(tmp_path: Path
         await run_bus({"lead": lead}, [Address(id=LEAD, leads=True)], tmp_path)
 
     assert [type(record) for record in read_journal(tmp_path / "journal.jsonl")] == [Started]
+
+
+async def test_a_decision_may_weigh_its_candidates_with_numbers_out_of_numpy(tmp_path: Path) -> None:
+    async def lead(post: Post) -> None:
+        post.decide("go on", "yes", rule="the larger", candidates={"yes": np.float64(0.75), "no": np.float32(0)})
+
+    await run_bus({"lead": lead}, [Address(id=LEAD, leads=True)], tmp_path)
+
+    (decided,) = read_journal(tmp_path / "journal.jsonl")
+    assert isinstance(decided, Decided)
+    assert decided.candidates == {"yes": 0.75, "no": 0.0}
 
 
 async def test_a_full_disk_beyond_the_record_ends_the_whole_run() -> None:
