@@ -1,0 +1,1 @@
+"""A task whose landscape was planted: what each role is worth on it is known, so that studies can be calibrated."""
