@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -207,15 +207,12 @@ def _budget(request: Request, *, episodes: int) -> Budget:
 
 
 def _notes(request: Request, team: TeamSpec) -> tuple[str, ...]:
-    if request.protocol == "mlgym":
-        notes = [
-            f"protocol mlgym: {MLGYM_STEPS} steps over all members, feedback is the test metric, the last selection counts"
-        ]
-    else:
-        notes = [
-            "protocol verified: finals are exact or very precise, on what the team never saw; "
-            "published scores come from MLGym's own evaluation"
-        ]
+    mlgym = f"protocol mlgym: {MLGYM_STEPS} steps over all members, feedback is the test metric, the last selection counts"
+    verified = (
+        "protocol verified: finals are exact or very precise, on what the team never saw; "
+        "published scores come from MLGym's own evaluation"
+    )
+    notes = [mlgym if request.protocol == "mlgym" else verified]
     if request.feedback_size is not None:
         notes.append(
             f"feedback samples {request.feedback_size} games or instances: not the tasks' own setting"

@@ -40,7 +40,9 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(package_name="mlyceum")
 def command() -> None:
     """Teams of research agents on MLGym-Bench: run them, read what they did, score what they found.
@@ -51,7 +53,7 @@ def command() -> None:
       mlyceum run colonel-blotto --without reviewer
       mlyceum show runs/latest/battle-of-sexes--full--seed-1
       mlyceum bench --team full
-    """
+    """  # noqa: D301 - click's mark for a block that is not to be wrapped
 
 
 def main(arguments: list[str] | None = None) -> None:

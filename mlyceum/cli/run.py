@@ -91,7 +91,7 @@ def command(
       mlyceum run colonel-blotto 3-sat --control random-search --budget 40
       mlyceum run battle-of-sexes --without reviewer --without coder=absorbed:hypothesizer
       mlyceum run prisoners-dilemma --model openai/gpt-4o-mini --max-cost 1
-    """
+    """  # noqa: D301 - click's mark for a block that is not to be wrapped
     plan = make_plan(
         Request(
             tasks=tasks,
@@ -235,7 +235,7 @@ def _add_row(table: Table, row: TaskRow, controls: list[str]) -> None:
         f"{row.task} {sign}",
         _number(row.baseline),
         _number(row.mean),
-        "–" if row.interval is None else f"{_number(row.interval[0])} … {_number(row.interval[1])}",
+        "-" if row.interval is None else f"{_number(row.interval[0])} … {_number(row.interval[1])}",
         *(_control(by_team.get(team)) for team in controls),
         _number(row.best_published),
         _number(row.optimum),
@@ -251,5 +251,5 @@ def _control(control: ControlRow | None) -> str:
 
 def _number(value: float | None) -> str:
     if value is None:
-        return "–"
+        return "-"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"
