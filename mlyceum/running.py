@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import get_args
 
 from engine.episode import EpisodeSpec
-from engine.errors import UnknownName
-from engine.scheduler import Limits, Ran, run_episodes
+from engine.errors import BadSpecification, UnknownName
+from engine.scheduler import Limits, Ran, make_limits, run_episodes
 from engine.workspace.backends import BackendName
 from mlyceum.laboratory import open_laboratory
 from mlyceum.plan import Plan
@@ -96,6 +96,17 @@ def sum_up(
 
 def _caps(spec: EpisodeSpec) -> dict[str, float | None]:
     return {axis: spec.budget.limit(axis) for axis in ("evaluations", "steps", "cost_usd")}
+
+
+def limits_for(jobs: int | None) -> Limits:
+    """Limits with so many episodes at once; None: as many as the cores allow.
+
+    Raises:
+        BadSpecification: for less than one.
+    """
+    if jobs is not None and jobs < 1:
+        raise BadSpecification("--jobs", f"{jobs} is too small; give 1 or more")
+    return make_limits(episodes=jobs)
 
 
 def check_workspace(name: str) -> BackendName:

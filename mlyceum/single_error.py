@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import cast
 
 from engine.errors import EngineError
 
@@ -26,5 +27,8 @@ def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     """The errors of a group and of the groups in it."""
     found: list[BaseException] = []
     for error in group.exceptions:
-        found += leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+        if isinstance(error, BaseExceptionGroup):
+            found += leaves(cast("BaseExceptionGroup[BaseException]", error))
+        else:
+            found.append(error)
     return found

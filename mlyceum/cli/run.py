@@ -9,18 +9,15 @@ import click
 import trio
 from rich.table import Table
 
-from engine.errors import BadSpecification
-from engine.scheduler import make_limits
 from engine.task import ScoringProtocol
 from mlyceum.cli.output import json_option, make_table, print_json, stdout_console
-from mlyceum.plan import CONTROLS, Plan, Request, make_plan
-from mlyceum.progress import Reporter, open_reporter
-from mlyceum.running import WORKSPACES, check_workspace, run_plan
+from mlyceum.plan import CONTROLS, Request, make_plan
+from mlyceum.progress import open_reporter
+from mlyceum.run_folders import folder_for
+from mlyceum.running import WORKSPACES, check_workspace, limits_for, run_plan
 from mlyceum.single_error import single_error
-from mlyceum.study import is_unfinished_study_of, new_folder, point_latest_at
 from mlyceum.summary import ControlRow, Record, TaskRow
 
-RUNS = Path("runs")
 INTERRUPTED = 130
 
 
@@ -108,10 +105,10 @@ def command(
             controls=controls,
         )
     )
-    limits = make_limits(episodes=_positive("--jobs", jobs))
+    limits = limits_for(jobs)
     backend = check_workspace(workspace)
     with open_reporter(quiet=quiet) as reporter:
-        folder = out if out is not None else _default_folder(plan, reporter)
+        folder = folder_for(plan, out, reporter)
 
         async def run() -> Record:
             return await run_plan(
@@ -149,25 +146,6 @@ async def _cancel_at_signal(scope: trio.CancelScope, *, task_status: trio.TaskSt
         task_status.started()
         async for _ in signals:
             scope.cancel()
-
-
-def _default_folder(plan: Plan, reporter: Reporter) -> Path:
-    """The last run's folder where it is this very study, unfinished; else a new one."""
-    latest = RUNS / "latest"
-    if latest.exists() and is_unfinished_study_of(latest, plan.specs):
-        folder = RUNS / latest.resolve().name
-        reporter.note(f"going on in {folder}")
-        return folder
-    names = list(plan.tasks)
-    folder = new_folder(RUNS, names[0].replace("@", ".") if len(names) == 1 else "tasks")
-    point_latest_at(folder)
-    return folder
-
-
-def _positive(option: str, value: int | None) -> int | None:
-    if value is not None and value < 1:
-        raise BadSpecification(option, f"{value} is too small; give 1 or more")
-    return value
 
 
 def _status(record: Record) -> int:
