@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from engine.bus import RUNTIME
 from engine.effects import (
     AnyEffect,
     AnyOutcome,
@@ -224,7 +225,7 @@ def episode_view(
     """
     messages = _messages(records)
     effects = _effects(records)
-    nodes = research_nodes([(each.sender, each.body) for each in messages])
+    nodes = research_nodes([(each.sender, each.body, each.cause) for each in messages])
     head = next((record for record in records if isinstance(record, Opened)), None)
     closed = next((record for record in records if isinstance(record, Closed)), None)
     measured = closed.measured if closed is not None else None
@@ -255,7 +256,9 @@ def episode_view(
 def _messages(records: Sequence[AnyRecord]) -> tuple[Sent, ...]:
     posted = [(order, record) for order, record in enumerate(records, start=1) if isinstance(record, Posted)]
     senders = {record.sender for _, record in posted}
-    answered = {record.cause: record.sender for _, record in posted if record.cause}
+    answered = {
+        record.cause: record.sender for _, record in posted if record.cause and record.sender != RUNTIME
+    }
     servers: dict[str, set[MemberId]] = {}
     for _, record in posted:
         if record.to is not None and record.to not in senders and record.seq in answered:

@@ -8,7 +8,9 @@ import msgspec
 from engine.messages import (
     AnyBody,
     ArtefactHash,
+    Dropped,
     Evidence,
+    Failed,
     Hypothesis,
     IdeaRequest,
     MemberId,
@@ -65,14 +67,16 @@ class ResearchNode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return self.patches[-1] if self.patches else None
 
 
-def research_nodes(messages: Iterable[tuple[MemberId, AnyBody]]) -> tuple[ResearchNode, ...]:
+def research_nodes(messages: Iterable[tuple[MemberId, AnyBody, int]]) -> tuple[ResearchNode, ...]:
     """The nodes that some messages speak of, by number; node 0 (the starter) only where it was measured or chosen.
 
     Args:
-        messages: sender and body, in the episode's order.
+        messages: sender, body and the number of the message answered, all of an episode from its first.
     """
     nodes: dict[NodeId, ResearchNode] = {}
-    for sender, body in messages:
+    about: list[NodeId | None] = []
+    for sender, body, cause in messages:
+        about.append(getattr(body, "node", None))
         match body:
             case IdeaRequest(node=node, operator=operator, parents=parents):
                 _put(nodes, node, operator=operator, parents=parents, status="thinking")
@@ -111,6 +115,10 @@ def research_nodes(messages: Iterable[tuple[MemberId, AnyBody]]) -> tuple[Resear
                 _put(nodes, node, reviews=(*_known(nodes, node).reviews, body), status=verdicts[verdict])
             case Selection(node=node, final=final):
                 _put(nodes, node, stood=True, handed_in=final or _known(nodes, node).handed_in)
+            case Dropped(reason=reason) | Failed(reason=reason) if cause and cause <= len(about):
+                lost = about[cause - 1]
+                if lost is not None:
+                    _put(nodes, lost, status="failed", failure=reason)
             case _:
                 pass
     return tuple(nodes[node] for node in sorted(nodes))

@@ -13,13 +13,14 @@ MOST_CANDIDATES = 4
 def decisions_table(view: EpisodeView) -> Table:
     """A row for each decision, in the order of the record."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=True)
-    for name in ("member", "decides", "chosen", "rule"):
-        table.add_column(name, overflow="fold", ratio=2 if name in ("chosen", "rule") else 1)
-    table.add_column("among", overflow="fold", ratio=2)
+    for name in ("member", "decides"):
+        table.add_column(name, no_wrap=True)
+    for name in ("chosen", "rule", "among"):
+        table.add_column(name, overflow="fold", ratio=1)
     for each in view.decisions:
         table.add_row(
             each.member,
-            one_line(each.what),
+            one_line(each.what, 12),
             Text(one_line(each.chosen, 120), style="bold"),
             one_line(each.rule),
             _candidates(each),

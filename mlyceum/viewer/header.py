@@ -57,6 +57,10 @@ def _task(view: EpisodeView) -> str:
 def drivers(view: EpisodeView) -> str:
     """Who decided: which members an offline rule, a vacuous form or a model drove."""
     parts: list[str] = []
+    if view.spec is not None and all(
+        each.policy == "offline" and not each.policies for each in view.spec.team.members
+    ):
+        return f"offline policies ({', '.join(member.role for member in view.spec.team.members)})"
     if view.spec is not None:
         for member in view.spec.team.members:
             kinds = list(dict.fromkeys(member.policies.get(each, member.policy) for each in member.functions))

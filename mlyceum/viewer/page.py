@@ -64,7 +64,7 @@ def _section(view: EpisodeView, console: Console, section: Section) -> None:
     match section:
         case "tree":
             _title(console, "Research tree (★ handed in, • stood for a time)")
-            _table(console, research_tree(view))
+            _table(console, research_tree(view, _width(console)))
             _predictions(console, predictions(view))
         case "scores":
             _title(console, "Feedback, as the team saw it")

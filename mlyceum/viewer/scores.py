@@ -6,7 +6,7 @@ from rich.text import Text
 from mlyceum.reading import EpisodeView, FeedbackScore
 from mlyceum.viewer.numbers import number, score_text
 
-BARS = 24
+BARS = 16
 
 
 def feedback_table(view: EpisodeView) -> Table:
@@ -20,7 +20,8 @@ def feedback_table(view: EpisodeView) -> Table:
     best: float | None = None
     for each in view.feedback:
         better = _best(best, each.score.value, view)
-        nodes = ", ".join(f"#{node}" if node else "starter" for node in each.nodes) or "starter"
+        nodes = f"#{each.nodes[0]}" if each.nodes and each.nodes[0] else "starter"
+        nodes += f" +{len(each.nodes) - 1}" if len(each.nodes) > 1 else ""
         style = "bold green" if better != best else "default"
         best = better
         table.add_row(

@@ -23,21 +23,32 @@ STYLES = {
 }
 
 
-def research_tree(view: EpisodeView) -> Table:
-    """A row for each node; the starter is the root."""
+ROOMY = 100
+"""Columns from which what was predicted stands in the tree too."""
+
+
+def research_tree(view: EpisodeView, width: int) -> Table:
+    """A row for each node; the starter is the root.
+
+    Args:
+        view: the episode.
+        width: of the terminal, in columns.
+    """
+    roomy = width >= ROOMY
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", expand=True)
     table.add_column("tree", no_wrap=True)
     table.add_column("found", justify="right", no_wrap=True)
-    table.add_column("predicted", justify="right", no_wrap=True)
+    if roomy:
+        table.add_column("predicted", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("claim", no_wrap=True, ratio=1, overflow="ellipsis")
-    table.add_row(Text("starter"), _starter_score(view), "", _starter_mark(view), Text("", style="dim"))
+    table.add_row(Text("starter"), _starter_score(view), *([""] if roomy else []), _starter_mark(view), "")
     below = children(view.nodes)
     for guide, node in _walk(NodeId(0), below, prefix="", depth=0):
         table.add_row(
             Text.assemble((guide, "dim"), f"#{node.id} {node.operator}{_others(node)}"),
             found_text(node),
-            number(node.hypothesis.predicted) if node.hypothesis is not None else "-",
+            *([number(node.hypothesis.predicted) if node.hypothesis is not None else "-"] if roomy else []),
             verdict_text(node),
             claim_text(node),
         )
