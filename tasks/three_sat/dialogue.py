@@ -111,9 +111,8 @@ async def solve_all(
     Raises:
         HeuristicFault: when the heuristic cannot be used any further.
     """
-    waiting = iter(
-        [_Open(index, Search(each, decision_cap=decision_cap)) for index, each in enumerate(instances)]
-    )
+    await trio.lowlevel.checkpoint()
+    waiting = (_Open(i, Search(each, decision_cap=decision_cap)) for i, each in enumerate(instances))
     finished: dict[int, InstanceResult] = {}
     slots = list(range(together))
     steps = 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from three_sat_players import DirectChannel, ScriptedChannel, load_source, open_driver, solve
 
 from tasks.three_sat.dialogue import HeuristicFault, SolveReport, solve_all, wait_ready
@@ -56,6 +57,13 @@ async def test_one_process_serves_one_call_after_the_other(tmp_path: Path) -> No
         ]
 
     assert halves[0].results + halves[1].results == (await solve_directly(HONEST)).results
+
+
+async def test_no_formulas_need_no_process() -> None:
+    with trio.testing.assert_checkpoints():
+        report = await solve_all((), ScriptedChannel(b""), decision_cap=1)
+
+    assert report.results == ()
 
 
 async def test_others_run_while_many_formulas_are_solved() -> None:

@@ -57,7 +57,7 @@ def test_a_position_with_nothing_free_is_given_up(source: str) -> None:
 
 
 def test_the_baseline_reseeds_at_every_call() -> None:
-    position = ([[1, -2, 3], [4, 5, -6]], {}, dict.fromkeys(range(1, 7), 0), [], 0)
+    position: tuple[object, ...] = ([[1, -2, 3], [4, 5, -6]], {}, dict.fromkeys(range(1, 7), 0), [], 0)
     baseline = load_source(BASELINE)
     random.seed(10)
     expected = random.choice([1, 2, 3, 4, 5, 6])

@@ -132,7 +132,7 @@ def test_a_write_that_fails_leaves_nothing_behind(
     def full(_: int) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(instances_module.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
 
     with pytest.raises(OSError, match="no space"):
         mlgym_instances(tmp_path)
