@@ -67,7 +67,9 @@ class ResearchNode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return self.patches[-1] if self.patches else None
 
 
-def research_nodes(messages: Iterable[tuple[MemberId, AnyBody, int]]) -> tuple[ResearchNode, ...]:
+def research_nodes(  # noqa: PLR0912 - one line for each kind of message
+    messages: Iterable[tuple[MemberId, AnyBody, int]],
+) -> tuple[ResearchNode, ...]:
     """The nodes that some messages speak of, by number; node 0 (the starter) only where it was measured or chosen.
 
     Args:
