@@ -99,8 +99,13 @@ class Channel:
         except WorkspaceLost as error:
             await self._lose(error)
 
+    async def close(self) -> None:
+        """Kill everything inside and let the calls go that still wait: no reply will come."""
+        with trio.move_on_after(_KILL_SECONDS, shield=True):
+            await self._lose(WorkspaceLost("the workspace was closed while a command ran in it"))
+
     async def _lose(self, error: WorkspaceLost) -> None:
-        self._lost = error
+        self._lost = self._lost or error
         await self._kill_all()
         for pending in self._pending.values():
             pending.done.set()

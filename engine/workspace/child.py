@@ -6,6 +6,7 @@ and killing means the tree and not the process.
 """
 
 import contextlib
+import logging
 import os
 import resource
 import signal
@@ -18,6 +19,7 @@ from engine.workspace import tree
 from engine.workspace.background import open_background
 from engine.workspace.errors import WorkspaceLost
 
+log = logging.getLogger(__name__)
 KILL_SECONDS = 10.0
 """Bound on clean-up: after this long a process that will not die is given up, and said so."""
 _KEEP_STDERR = 1 << 16
@@ -49,11 +51,10 @@ class Child:
         self._ended = trio.Event()
         self._stderr_ended = trio.Event()
 
-    async def watch(self, *, task_status: trio.TaskStatus[None]) -> None:
+    async def watch(self) -> None:
         """Bury the child when it dies. Runs for the child's whole life."""
         handle = os.pidfd_open(self.pid)
         try:
-            task_status.started()
             await trio.lowlevel.wait_readable(handle)
             _, self.status, self.usage = os.wait4(self.pid, 0)  # noqa: ASYNC222 - it is dead already
             self._popen.returncode = os.waitstatus_to_exitcode(self.status)
@@ -105,8 +106,7 @@ class Child:
     def close(self) -> None:
         """Close the pipes."""
         for pipe in (self.stdin, self.stdout, self._stderr_pipe):
-            with contextlib.suppress(trio.ClosedResourceError, OSError):
-                pipe.close() if hasattr(pipe, "close") else None
+            pipe.close()
 
 
 async def _kill_all(pids: Sequence[int]) -> None:
@@ -165,14 +165,18 @@ async def open_child(
         if started is not None:
             started()
     child = Child(popen, keep_stderr)
-    async with open_background() as nursery:
-        try:
-            await nursery.start(child.watch)
-            nursery.start_soon(child.drain_stderr)
-            yield child
-        finally:
-            with trio.move_on_after(KILL_SECONDS, shield=True):
-                await child.kill_tree()
-            if also_kill is not None:
-                also_kill()
-            child.close()
+    try:
+        async with open_background() as background:
+            background.start_soon(child.watch)
+            background.start_soon(child.drain_stderr)
+            try:
+                yield child
+            finally:
+                with trio.move_on_after(KILL_SECONDS, shield=True) as scope:
+                    await child.kill_tree()
+                if scope.cancelled_caught:
+                    log.error("process %d could not be killed within %g s", child.pid, KILL_SECONDS)
+                if also_kill is not None:
+                    also_kill()
+    finally:
+        child.close()

@@ -109,6 +109,12 @@ def cache_folder() -> Path:
     return folder
 
 
+def _environments_folder() -> Path:
+    folder = cache_folder() / "environments"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    return folder
+
+
 async def build_environment(spec: EnvironmentSpec, *, where: str = "environment.toml") -> Environment:
     """The environment for these requirements, built if it is not in the cache yet.
 
@@ -125,23 +131,33 @@ async def build_environment(spec: EnvironmentSpec, *, where: str = "environment.
     if not spec.requirements:
         await trio.lowlevel.checkpoint()
         return Environment(digest=digest)
-    prefix = cache_folder() / "environments" / digest
-    prefix.parent.mkdir(mode=0o755, exist_ok=True)
-    marker = prefix / _MARKER
+    prefix = _environments_folder() / digest
     async with _locked(prefix.with_suffix(".lock")):
         # Scripts of a virtual environment hold its path, so it cannot be built elsewhere and renamed: what makes it
         # whole is the marker, written last.
-        if not marker.exists():
+        if not _is_whole(prefix):
             await trio.to_thread.run_sync(partial(shutil.rmtree, prefix, ignore_errors=True))
             with trio.fail_after(_BUILD_SECONDS):
                 packages = await _build(spec, prefix, where)
-            trial = marker.with_suffix(".partial")
-            trial.write_bytes(msgspec.json.encode(_Built(packages=packages)))
-            trial.rename(marker)
-    built = msgspec.json.decode(marker.read_bytes(), type=_Built)
-    return Environment(
-        digest=digest, prefix=prefix, requirements=tuple(sorted(spec.requirements)), packages=built.packages
-    )
+            _mark(prefix, _Built(packages=packages))
+    return _read(prefix, digest, spec)
+
+
+def _is_whole(prefix: Path) -> bool:
+    return (prefix / _MARKER).exists()
+
+
+def _mark(prefix: Path, built: _Built) -> None:
+    marker = prefix / _MARKER
+    trial = marker.with_suffix(".partial")
+    trial.write_bytes(msgspec.json.encode(built))
+    trial.rename(marker)
+
+
+def _read(prefix: Path, digest: str, spec: EnvironmentSpec) -> Environment:
+    built = msgspec.json.decode((prefix / _MARKER).read_bytes(), type=_Built)
+    requirements = tuple(sorted(spec.requirements))
+    return Environment(digest=digest, prefix=prefix, requirements=requirements, packages=built.packages)
 
 
 @contextlib.asynccontextmanager
@@ -160,8 +176,12 @@ async def _locked(path: Path) -> AsyncGenerator[None]:
         os.close(handle)
 
 
+def _base_interpreter() -> str:
+    return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+
+
 async def _build(spec: EnvironmentSpec, prefix: Path, where: str) -> tuple[str, ...]:
-    base = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+    base = _base_interpreter()
     python = str(prefix / "bin" / "python")
     uv = shutil.which("uv")
     wanted = ["--only-binary", ":all:", "--", *sorted(spec.requirements)]

@@ -352,7 +352,7 @@ def become(workspace: str, request: Header, source: bytes, ends: tuple[int, int,
         os.setsid()
         _prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT, signal.SIGXFSZ):
+        for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         for target, end in enumerate(ends):
             os.dup2(end, target)
@@ -364,6 +364,7 @@ def become(workspace: str, request: Header, source: bytes, ends: tuple[int, int,
             _prctl(_SET_DUMPABLE, 1, 0, 0, 0)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             os.environ.clear()
             os.environ.update(request["env"])
             code = run_source(source, request["argv"])

@@ -99,6 +99,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds: float
     """User and system time of all processes of the command."""
     max_rss_bytes: int
+    """Largest process of a command; of a `Process` the most that the whole sandbox held, files included."""
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True):

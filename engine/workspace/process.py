@@ -71,9 +71,12 @@ class Unisolated:
                     kills=lambda: 0,
                     reopen=self.open,
                 )
-                async with open_background() as nursery:
-                    nursery.start_soon(channel.listen)
-                    yield workspace
+                async with open_background() as background:
+                    background.start_soon(channel.listen)
+                    try:
+                        yield workspace
+                    finally:
+                        await channel.close()
 
     @contextlib.asynccontextmanager
     async def open_process(self, spec: WorkspaceSpec, argv: Sequence[str]) -> AsyncGenerator[Process]:

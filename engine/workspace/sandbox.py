@@ -106,9 +106,12 @@ class Sandbox:
                     kills=group.out_of_memory_kills if group is not None else lambda: 0,
                     reopen=partial(self.open_untested, report=report),
                 )
-                async with open_background() as nursery:
-                    nursery.start_soon(channel.listen)
-                    yield workspace
+                async with open_background() as background:
+                    background.start_soon(channel.listen)
+                    try:
+                        yield workspace
+                    finally:
+                        await channel.close()
             finally:
                 os.close(folder)
 

@@ -168,6 +168,11 @@ class StreamProcess:
         counted = self._group.cpu_seconds() if self._group is not None else None
         return max(self._seen_cpu, usage.ru_utime + usage.ru_stime, counted or 0.0)
 
+    def _peak_bytes(self) -> int:
+        """Of the control group, else what was seen: ru_maxrss would begin with our own size, from the fork."""
+        counted = self._group.peak_bytes() if self._group is not None else None
+        return counted or self._seen_rss
+
     def _look(self) -> None:
         if self._child.status is None:
             seen = tree.sample(self._child.pid)
@@ -215,7 +220,7 @@ class StreamProcess:
             measured=Usage(
                 wall_seconds=trio.current_time() - self._started,
                 cpu_seconds=self._cpu(),
-                max_rss_bytes=max(self._child.usage.ru_maxrss * 1024, self._seen_rss),
+                max_rss_bytes=self._peak_bytes(),
             ),
         )
 
@@ -233,6 +238,6 @@ async def open_stream(
         code_is_signal: whether an exit code above 128 stands for a signal.
     """
     process = StreamProcess(child, limits, group, code_is_signal=code_is_signal)
-    async with open_background() as nursery:
-        nursery.start_soon(process.watch)
+    async with open_background() as background:
+        background.start_soon(process.watch)
         yield process
