@@ -33,8 +33,8 @@ _CLOCKS = frozenset({"time", "perf_counter", "process_time", "monotonic", "perf_
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 
-Kind = Literal["bad-frame", "bad-move", "early-exit", "overrun", "exception", "output"]
-_FAULTS: dict[FaultKind, Kind] = {
+FindingKind = Literal["bad-frame", "bad-move", "early-exit", "overrun", "exception", "output"]
+_FAULTS: dict[FaultKind, FindingKind] = {
     "bad_move": "bad-move",
     "exception": "exception",
     "bad_frame": "bad-frame",
@@ -43,7 +43,7 @@ _FAULTS: dict[FaultKind, Kind] = {
 }
 
 
-def finding(kind: Kind, detail: str) -> Finding:
+def finding(kind: FindingKind, detail: str) -> Finding:
     """A finding with its detail cut and stripped of control characters: it is text that hostile code chose.
 
     An exception or a print-out that speaks of a refused call is a denied call.
