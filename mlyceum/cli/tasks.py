@@ -1,0 +1,223 @@
+"""``mlyceum tasks``: list tasks, show one, score an artefact or a task's baseline."""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import click
+import msgspec
+from rich.markdown import Markdown
+from rich.text import Text
+
+from engine.task import Moves, ScoringProtocol, Split, TaskCard
+from mlyceum.cli.output import json_option, make_table, print_json, stdout_console
+from mlyceum.plain_text import plain_struct
+from mlyceum.task_scoring import Scoring, score_files
+from mlyceum.viewer.numbers import difference, number, score_text
+from tasks.artefacts import artefact_from_path
+from tasks.package import TaskPackage
+from tasks.registry import aliases, open_task, task_names
+
+
+class SpaceLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A declared move space of a task."""
+
+    name: str
+    """As in ``TASK@NAME``; ``default`` needs no name."""
+    parameters: int
+    digest: str
+
+
+class TaskLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A task as it is listed."""
+
+    id: str
+    aliases: tuple[str, ...]
+    card: TaskCard
+    spaces: tuple[SpaceLine, ...]
+
+
+@click.group("tasks", invoke_without_command=True)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, *, as_json: bool) -> None:
+    """List the tasks; show one, score an artefact of it, or its baseline.
+
+    \b
+    Examples:
+      mlyceum tasks
+      mlyceum tasks show colonel-blotto
+      mlyceum tasks score 3-sat path/to/artefact --seed 2
+      mlyceum tasks baseline battle-of-sexes --json
+    """  # noqa: D301 - click's mark for a block that is not to be wrapped
+    if ctx.invoked_subcommand is not None:
+        return
+    lines = [_line(name) for name in task_names()]
+    print_json({"tasks": lines}) if as_json else _print_list(lines)
+
+
+def _line(name: str) -> TaskLine:
+    package = open_task(name)
+    known = tuple(alias for alias, own in aliases().items() if own == package.card.id)
+    return TaskLine(id=package.card.id, aliases=known, card=package.card, spaces=_spaces(package))
+
+
+def _spaces(package: TaskPackage) -> tuple[SpaceLine, ...]:
+    module = importlib.import_module(f"tasks.{package.folder.name}.moves")
+    # What a module defines is not typed from outside; `tasks.registry` reads the same name.
+    spaces = cast("Mapping[str, Moves]", module.SPACES)
+    return tuple(
+        SpaceLine(name=name, parameters=len(moves.space.parameters), digest=moves.space.digest())
+        for name, moves in spaces.items()
+    )
+
+
+def _print_list(lines: list[TaskLine]) -> None:
+    numbers = ("baseline", "best published", "optimum")
+    table = make_table(
+        "task", "alias", "variant", "metric", *numbers, "move spaces", numbers=frozenset(numbers)
+    )
+    for line in lines:
+        card = line.card
+        table.add_row(
+            line.id,
+            ", ".join(line.aliases) or "-",
+            card.variant,
+            f"{card.metric} {'↑' if card.direction == 'max' else '↓'}",
+            number(card.baseline),
+            number(card.best_published),
+            number(card.optimum),
+            ", ".join(f"{each.name} ({each.parameters})" for each in line.spaces),
+        )
+    console = stdout_console()
+    console.print(table)
+    if any(line.card.mlgym_metric_is_wall_time for line in lines):
+        note = "3-sat: best published is MLGym's wall time in seconds, the baseline a ratio of decisions"
+        console.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
+    console.print(Text("more: mlyceum tasks show TASK", style="dim"))
+
+
+@command.command("show")
+@click.argument("task")
+@json_option
+def show(task: str, *, as_json: bool) -> None:
+    """Print the brief that a team gets, and the fact card.
+
+    \b
+    Example:
+      mlyceum tasks show prisoners-dilemma
+    """  # noqa: D301 - click's mark for a block that is not to be wrapped
+    package = open_task(task)
+    if as_json:
+        document = {
+            "task": package.name,
+            "card": package.card,
+            "brief": package.brief,
+            "fact_card": package.fact_card,
+            "starter": {path: content.decode(errors="replace") for path, content in package.starter.items()},
+            "space": package.moves.space,
+        }
+        print_json(document)
+        return
+    console = stdout_console()
+    width = min(console.width, 110)
+    console.print(Markdown(package.brief), width=width)
+    console.print(Text("\nFact card", style="bold underline"))
+    console.print(Markdown(package.fact_card), width=width)
+
+
+_protocol = click.option(
+    "--protocol",
+    type=click.Choice(["verified", "mlgym"]),
+    default="verified",
+    show_default=True,
+    help="Of scoring.",
+)
+_split = click.option(
+    "--split",
+    type=click.Choice(["feedback", "final", "held-out"]),
+    default="final",
+    show_default=True,
+    help="Feedback is noisy, final is not, held-out has other opponents.",
+)
+_seed = click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the evaluation."
+)
+
+
+@command.command("score")
+@click.argument("task")
+@click.argument("path", type=click.Path(path_type=Path))
+@_protocol
+@_split
+@_seed
+@json_option
+def score(task: str, path: Path, *, protocol: str, split: str, seed: int, as_json: bool) -> int:
+    """Score the artefact in the folder PATH (or a single file), always in the sandbox, with the audit's findings.
+
+    Exit status 0: it has a score; 1: it earned none (the report says why).
+
+    \b
+    Example:
+      mlyceum tasks score colonel-blotto my-strategy/ --protocol mlgym
+    """  # noqa: D301 - click's mark for a block that is not to be wrapped
+    package = open_task(task)
+    files = artefact_from_path(path, package.rules)
+    return _report(_score(task, files, protocol, split, seed), as_json=as_json)
+
+
+@command.command("baseline")
+@click.argument("task")
+@_protocol
+@_split
+@_seed
+@json_option
+def baseline(task: str, *, protocol: str, split: str, seed: int, as_json: bool) -> int:
+    """Score a task's starter artefact, and hold it against the baseline that the card states.
+
+    \b
+    Example:
+      mlyceum tasks baseline 3-sat --json
+    """  # noqa: D301 - click's mark for a block that is not to be wrapped
+    return _report(_score(task, dict(open_task(task).starter), protocol, split, seed), as_json=as_json)
+
+
+def _score(task: str, files: dict[str, bytes], protocol: str, split: str, seed: int) -> Scoring:
+    package = open_task(task)
+    if split == "held-out" and not package.card.has_held_out:
+        raise click.BadParameter(f"{package.card.id} has no split held-out; choose feedback or final")
+    # click has checked both choices
+    return score_files(
+        package, files, protocol=cast("ScoringProtocol", protocol), split=cast("Split", split), seed=seed
+    )
+
+
+def _report(scoring: Scoring, *, as_json: bool) -> int:
+    if as_json:
+        print_json(scoring)
+    else:
+        _print_scoring(plain_struct(scoring))
+    return 0 if scoring.score.value is not None else 1
+
+
+def _print_scoring(scoring: Scoring) -> None:
+    console = stdout_console()
+    sign = "↑" if scoring.direction == "max" else "↓"
+    console.print(Text(f"{scoring.task}: {scoring.metric} {sign} {score_text(scoring.score)}", style="bold"))
+    beside = f"baseline {number(scoring.baseline)}"
+    if scoring.score.value is not None:
+        beside += f" ({difference(scoring.score.value, scoring.baseline)})"
+    if scoring.optimum is not None:
+        beside += f", optimum {number(scoring.optimum)}"
+    console.print(Text(f"{beside}; protocol {scoring.protocol}, split {scoring.split}, seed {scoring.seed}"))
+    for name, value in scoring.score.metrics.items():
+        console.print(Text(f"  {name} {number(value)}"))
+    for finding in scoring.score.findings:
+        kind = f"{finding.kind}{' (advisory)' if finding.advisory else ''}"
+        console.print(
+            Text(f"finding: {kind}: {finding.detail}", style="dim" if finding.advisory else "yellow")
+        )
+    if not scoring.score.findings:
+        console.print(Text("the audit found nothing", style="dim"))
+    console.print(Text(f"artefact {scoring.artefact}, scored in the {scoring.workspace}", style="dim"))
