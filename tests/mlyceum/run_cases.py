@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import trio
+from model_server import ChatRequest, Reply, completion
 
 from engine.errors import IsolationUnavailable
 from engine.journal import without_measured
 from engine.workspace.backends import make_backend
-from model_server import ChatRequest, Reply, completion
 
 COMMAND = (sys.executable, "-m", "mlyceum")
 FAST = ("--workspace", "process-if-needed", "--quiet")
@@ -36,6 +36,7 @@ def mlyceum(*arguments: str, cwd: Path, **variables: str) -> subprocess.Complete
         capture_output=True,
         text=True,
         timeout=300,
+        check=False,
     )
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from run_cases import FAST, assert_one_sentence, document, mlyceum
 
 EPISODE_FIELDS = {
