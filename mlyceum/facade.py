@@ -51,7 +51,7 @@ def run(
         first_seed: the first of them.
         budget: feedback evaluations per episode; None: 20, or under ``mlgym`` its 50 steps.
         protocol: of scoring.
-        feedback_size: games or instances that a feedback score samples; None: the task's own.
+        feedback_size: games or formulas that a feedback score samples; None: the task's own.
         control: teams at the same seeds and budget, as ``"random-search"``.
         jobs: episodes at once; None: by cores.
         workspace: ``sandbox``, ``process`` or ``process-if-needed``.

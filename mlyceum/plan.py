@@ -23,7 +23,7 @@ MLGYM_STEPS = 50
 MLGYM_COST_USD = 4.0
 """Of all members together, as published for MLGym (arXiv 2502.14499)."""
 DEFAULT_EVALUATIONS = 20
-FEEDBACK_SETTINGS = ("feedback_games", "feedback_instances")
+FEEDBACK_SETTINGS = ("feedback_games", "feedback_formulas")
 """What scorers call the size of one feedback sample."""
 CONTROLS = ("random-search", "best-of-n", "solo")
 """Teams that others are held against, at the same seeds and budget."""
@@ -46,7 +46,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Feedback evaluations of an episode; None: `DEFAULT_EVALUATIONS`, or all steps under ``mlgym``."""
     protocol: ScoringProtocol = "verified"
     feedback_size: int | None = None
-    """Games, or instances, that one feedback score samples; None: as the task says."""
+    """Games, or formulas, that one feedback score samples; None: as the task says."""
     controls: tuple[str, ...] = ()
 
 
@@ -215,7 +215,7 @@ def _notes(request: Request, team: TeamSpec) -> tuple[str, ...]:
     notes = [mlgym if request.protocol == "mlgym" else verified]
     if request.feedback_size is not None:
         notes.append(
-            f"feedback samples {request.feedback_size} games or instances: not the tasks' own setting"
+            f"feedback samples {request.feedback_size} games or formulas: not the tasks' own setting"
         )
     if not is_driven_by_model(team):
         notes.append(

@@ -84,6 +84,8 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     baseline: float
     best_published: float | None
     """Best valid published submission; on MLGym's own evaluation, so beside ``verified`` scores an orientation."""
+    best_published_is_rescaled: bool
+    """Whether that is a wall time over the wall time of the published baseline, on an unknown machine."""
     optimum: float | None
     controls: tuple[ControlRow, ...]
     outcomes: dict[str, int]
@@ -243,7 +245,8 @@ def _task_row(rows: Sequence[EpisodeRow], team: str, card: TaskCard) -> TaskRow:
         interval_method=score.method if score is not None else "none",
         n=score.n if score is not None else 0,
         baseline=card.baseline,
-        best_published=card.best_published,
+        best_published=_best_published(card),
+        best_published_is_rescaled=card.mlgym_metric_is_wall_time,
         optimum=card.optimum,
         controls=tuple(_control_row(other, [row for row in rows if row.team == other]) for other in others),
         outcomes=dict(sorted(Counter(row.outcome for row in own).items())),
@@ -251,6 +254,14 @@ def _task_row(rows: Sequence[EpisodeRow], team: str, card: TaskCard) -> TaskRow:
         evaluations=sum(row.evaluations for row in ran) / len(ran) if ran else 0.0,
         seconds=sum(row.seconds for row in ran) / len(ran) if ran else 0.0,
     )
+
+
+def _best_published(card: TaskCard) -> float | None:
+    if not card.mlgym_metric_is_wall_time:
+        return card.best_published
+    if card.best_published is None or card.published_baseline is None:
+        return None
+    return card.baseline * card.best_published / card.published_baseline
 
 
 def _control_row(team: str, rows: Sequence[EpisodeRow]) -> ControlRow:

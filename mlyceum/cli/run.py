@@ -43,7 +43,7 @@ INTERRUPTED = 130
     show_default=True,
     help="Of scoring.",
 )
-@click.option("--feedback-size", type=int, metavar="N", help="Games or instances per feedback score.")
+@click.option("--feedback-size", type=int, metavar="N", help="Games or formulas per feedback score.")
 @click.option(
     "--control", "controls", multiple=True, type=click.Choice(CONTROLS), help="Same seeds and budget."
 )
@@ -192,6 +192,10 @@ def print_table(record: Record) -> None:
         console.print(
             f"intervals over seeds: {', '.join(_METHODS[method] for method in methods)}", soft_wrap=True
         )
+    if any(row.best_published_is_rescaled for row in record.tasks):
+        console.print(
+            "* wall time over the published baseline's wall time, on an unknown machine", soft_wrap=True
+        )
     for note in record.notes:
         console.print(f"note: {note}", soft_wrap=True)
     console.print(f"record: {record.folder}", soft_wrap=True)
@@ -215,7 +219,7 @@ def _add_row(table: Table, row: TaskRow, controls: list[str]) -> None:
         _number(row.mean),
         "-" if row.interval is None else f"{_number(row.interval[0])} … {_number(row.interval[1])}",
         *(_control(by_team.get(team)) for team in controls),
-        _number(row.best_published),
+        _number(row.best_published) + ("*" if row.best_published_is_rescaled else ""),
         _number(row.optimum),
         f"{row.evaluations:g}",
         ", ".join(f"{count} {outcome}" for outcome, count in row.outcomes.items()),
