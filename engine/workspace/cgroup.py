@@ -79,6 +79,7 @@ def _unified_home(own: str) -> Path | None:
 
 
 def _can_make(folder: Path) -> bool:
+    _sweep(folder)
     trial = folder / f"mlyceum-trial-{os.getpid()}"
     try:
         trial.mkdir()
@@ -86,6 +87,14 @@ def _can_make(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the empty groups of programs that were killed before they could."""
+    for group in folder.glob("mlyceum-*-*"):
+        if not Path("/proc", group.name.split("-")[1]).exists():
+            with contextlib.suppress(OSError):
+                group.rmdir()
 
 
 class Group:

@@ -99,10 +99,10 @@ class Channel:
         except WorkspaceLost as error:
             await self._lose(error)
 
-    async def close(self) -> None:
+    async def close(self, why: str = "the workspace was closed while a command ran in it") -> None:
         """Kill everything inside and let the calls go that still wait: no reply will come."""
         with trio.move_on_after(_KILL_SECONDS, shield=True):
-            await self._lose(WorkspaceLost("the workspace was closed while a command ran in it"))
+            await self._lose(WorkspaceLost(why))
 
     async def _lose(self, error: WorkspaceLost) -> None:
         self._lost = self._lost or error
@@ -118,10 +118,11 @@ class Channel:
             reply = _reply.decode(header)
         except msgspec.DecodeError as error:
             raise ProtocolBroken(f"the exec server's reply is not valid: {error}") from None
-        pending = self._pending.pop(reply.id, None)
+        pending = self._pending.get(reply.id)
         if pending is None:
             raise ProtocolBroken(f"the exec server answered command {reply.id}, which was not asked")
         pending.result = _result(reply, body)
+        del self._pending[reply.id]
         pending.done.set()
 
     async def _frame(self, body_limit: int) -> tuple[bytes, bytes]:

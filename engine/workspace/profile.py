@@ -89,8 +89,6 @@ def walls(
     for name, value in variables.items():
         arguments += ["--setenv", name, value]
     arguments += _system()
-    for inside, source in shown.items():
-        arguments += ["--ro-bind", str(source), str(inside)]
     passwd = f"agent:x:{user}:{user}::{HOME}:/bin/bash\n".encode()
     arguments += ["--perms", "0444", "--ro-bind-data", descriptors.of(passwd, "passwd"), "/etc/passwd"]
     for name in ("python", "python3"):
@@ -98,6 +96,9 @@ def walls(
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     for place in ("/tmp", "/dev/shm"):  # noqa: S108 - inside the sandbox
         arguments += ["--perms", "1777", "--size", str(_TMP_BYTES), "--tmpfs", place]
+    # After /tmp, where a cache or a clone may lie: else they would be covered.
+    for inside, source in shown.items():
+        arguments += ["--ro-bind", str(source), str(inside)]
     arguments += ["--size", str(disk_bytes), "--tmpfs", WORKSPACE]
     arguments += _files(descriptors, files, read_only, disk_bytes)
     if server is not None:

@@ -21,6 +21,7 @@ from engine.workspace.background import open_background
 from engine.workspace.channel import Channel
 from engine.workspace.child import Child, open_child
 from engine.workspace.errors import WorkspaceLost
+from engine.workspace.guard import guard_workspace
 from engine.workspace.identity import leased_id
 from engine.workspace.interface import IsolationReport, Process, Workspace, WorkspaceSpec
 from engine.workspace.paths import Files, is_below
@@ -108,6 +109,16 @@ class Sandbox:
                 )
                 async with open_background() as background:
                     background.start_soon(channel.listen)
+                    background.start_soon(
+                        partial(
+                            guard_workspace,
+                            channel,
+                            child.pid,
+                            folder,
+                            spec.limits,
+                            memory=group is None or not _homes().limits_memory,
+                        )
+                    )
                     try:
                         yield workspace
                     finally:

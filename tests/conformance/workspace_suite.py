@@ -74,6 +74,11 @@ def sandbox_children() -> list[int]:
     return found
 
 
+def content(folder: Path) -> dict[str, bytes]:
+    """The files in a folder of the host."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 class WorkspaceSuite:
     """Scenarios; each opens what it needs from the `backend` fixture."""
 
@@ -259,11 +264,10 @@ class WorkspaceSuite:
     async def test_leaving_the_block_ends_everything(self, backend: Backend) -> None:
         token, before = unique_sleep(), traces()
 
-        async with trio.open_nursery() as nursery:
-            async with backend.open(PLAIN) as workspace:
-                nursery.start_soon(workspace.run_shell, f"(setsid sleep {token} &); sleep {token}")
-                await wait_running(token)
-                nursery.cancel_scope.cancel()
+        async with trio.open_nursery() as nursery, backend.open(PLAIN) as workspace:
+            nursery.start_soon(workspace.run_shell, f"(setsid sleep {token} &); sleep {token}")
+            await wait_running(token)
+            nursery.cancel_scope.cancel()
 
         assert not running(token)
         assert traces() <= before
@@ -399,8 +403,7 @@ class WorkspaceSuite:
             assert await workspace.list_files() == ()
             await workspace.write("file", b"replaces the link itself")
 
-        assert (tmp_path / "secret").read_bytes() == b"of the host"
-        assert [path.name for path in tmp_path.iterdir()] == ["secret"]
+        assert content(tmp_path) == {"secret": b"of the host"}
 
     @pytest.mark.parametrize(
         "make, why",

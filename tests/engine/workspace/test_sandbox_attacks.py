@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from engine.workspace import (
     Limits,
     WorkspaceLost,
     WorkspaceSpec,
+    cgroup,
+    guard,
     make_backend,
     profile,
 )
@@ -264,14 +267,25 @@ async def test_no_place_can_be_filled_beyond_its_size(report: IsolationReport, p
 
 async def test_many_small_files_fill_the_same_space(report: IsolationReport) -> None:
     spec = WorkspaceSpec(limits=Limits(disk_bytes=1 << 20))
-    source = "for n in range(5000): open(f'f{n}', 'wb').write(b'x' * 4000)"
+    source = "import os\nfor n in range(5000): os.write(os.open(f'f{n % 900}', 65), b'x' * 4000)"
 
     async with _sandbox.open(spec) as workspace:
         result = await workspace.run_python(source)
-        files = await workspace.list_files()
+        files = await workspace.collect()
 
     assert b"No space left" in result.stderr
-    assert len(files) <= 256
+    assert sum(map(len, files.values())) <= 1 << 20
+
+
+async def test_a_flood_of_empty_files_loses_the_workspace(
+    report: IsolationReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take no space that a size would limit, but memory of the kernel."""
+    monkeypatch.setattr(guard, "MOST_FILES", 2000)
+
+    async with _sandbox.open(WorkspaceSpec()) as workspace:
+        with pytest.raises(WorkspaceLost, match="2000 files"):
+            await workspace.run_python("n = 0\nwhile True: open(f'f{n}', 'w').close(); n += 1")
 
 
 @pytest.mark.parametrize("place", ["/", "/dev", "/usr", "/proc", "/etc", "/.tools"])
@@ -335,25 +349,26 @@ trio.run(main)
 
 async def test_when_we_are_killed_the_sandboxes_die_too(report: IsolationReport) -> None:
     token = unique_sleep()
-    engine = subprocess.Popen(
-        [sys.executable, "-c", _HOST, "sandbox", token], cwd=_ROOT, stdout=subprocess.PIPE
-    )
-    try:
+    command = [sys.executable, "-c", _HOST, "sandbox", token]
+    run = partial(trio.run_process, command, cwd=_ROOT, stdout=subprocess.PIPE, check=False)
+    async with trio.open_nursery() as nursery:
+        engine = await nursery.start(run)
         await wait_running(token)
-    finally:
         engine.kill()
-        engine.communicate()
 
     with trio.fail_after(10):
         while running(token):  # noqa: ASYNC110 - another process tells nobody
             await trio.sleep(0.01)
-    assert not list(Path("/sys/fs/cgroup").rglob(f"mlyceum-{engine.pid}-*/cgroup.procs")) or not running(
-        token
-    )
+    cgroup.find_homes()
+    assert not groups_of(engine.pid)
+
+
+def groups_of(pid: int) -> list[Path]:
+    return list(Path("/sys/fs/cgroup").rglob(f"mlyceum-{pid}-*"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-async def test_an_ordinary_user_gets_a_sandbox_too(report: IsolationReport) -> None:
+def test_an_ordinary_user_gets_a_sandbox_too() -> None:
     """With an interpreter that this user can read: the system's, and our installed packages."""
     packages = next(path for path in sys.path if path.endswith("site-packages"))
     command = ["setpriv", "--reuid", "31999", "--regid", "31999", "--clear-groups", "/usr/bin/python3"]
