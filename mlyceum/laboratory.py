@@ -3,6 +3,7 @@
 A laboratory is open for one study. Everything it opened is closed when its block is left.
 """
 
+import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from engine.episode import EpisodeResult, EpisodeSpec, run_episode
 from engine.errors import IsolationUnavailable, UserError
 from engine.messages import ArtefactHash
 from engine.models import FixedLimiter, Model, open_model
+from engine.models.endpoint import connect, find_endpoint
+from engine.models.prices import PRICES_VARIABLE, find_price, load_prices
 from engine.scheduler import Limits
 from engine.shared_workspace import WorkspacePool, open_pool
 from engine.store import ArtefactStore
@@ -28,6 +31,8 @@ from tasks.package import TaskPackage
 from tasks.score_cache import ScoreCache
 from tasks.scoring import SandboxJudge
 
+_SAY_COST = frozenset({"openrouter"})
+"""Endpoints that tell the cost of each call themselves."""
 _JITTER_SEED = 0
 """Of the waits between retries of model calls, which no record holds."""
 
@@ -169,6 +174,7 @@ async def open_laboratory(
                 )
         names = {name for spec in specs for name in models_of(spec)}
         models = await _open_models(stack, names, capacity=limits.model_calls.value, base_url=base_url)
+        _check_prices(specs, base_url)
         pool = await stack.enter_async_context(open_pool(chosen.backend, places=limits.workspaces.value))
         yield Laboratory(
             backend=chosen.backend,
@@ -202,6 +208,22 @@ async def _open_models(
             open_model(name, generator=generator, base_url=base_url, limiter=limiter)
         )
     return models
+
+
+def _check_prices(specs: Iterable[EpisodeSpec], base_url: str | None) -> None:
+    """Refuse a cap on cost that could not hold, since nobody would know what was spent."""
+    variable = os.environ.get(PRICES_VARIABLE)
+    prices = load_prices(Path(variable) if variable else None)
+    for name in sorted(
+        {name for spec in specs if spec.budget.cost_usd is not None for name in models_of(spec)}
+    ):
+        endpoint = find_endpoint(name.partition("/")[0])
+        connection = connect(endpoint, base_url=base_url, environ=os.environ)
+        if endpoint.name not in _SAY_COST and find_price(name, connection=connection, prices=prices) is None:
+            raise UserError(
+                f"nobody knows what {name} costs, so that --max-cost could not hold; "
+                f"put its price into a file and name that in {PRICES_VARIABLE}"
+            )
 
 
 def _refuse_process(reason: str | None) -> Exception:
