@@ -12,6 +12,8 @@ from tasks.package import Settings
 T = TypeVar("T")
 
 ROUNDS = 10
+WALL_PER_CPU = 20.0
+"""A loaded machine must not turn a slow player into a late one: CPU time strikes long before."""
 PUBLISHED_GAMES = 10_000
 
 
@@ -29,8 +31,7 @@ class GameSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """What one evaluation of a split may use."""
         cpu = self.feedback_cpu_seconds if split == "feedback" else self.final_cpu_seconds
         return Limits(
-            # A loaded machine must not turn a slow player into a late one: CPU time strikes long before.
-            wall_seconds=20 * cpu if split == "feedback" else 2 * cpu,
+            wall_seconds=WALL_PER_CPU * min(cpu, 30.0),
             cpu_seconds=cpu,
             memory_bytes=512 << 20,
             processes=8,
