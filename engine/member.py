@@ -161,7 +161,7 @@ class Member:
     # -- effects ----------------------------------------------------------------------------------------------------
 
     async def evaluate(self, artefact: ArtefactHash) -> Score:
-        """One feedback score, with fresh draws; costs one evaluation.
+        """One feedback score, with fresh draws; costs one evaluation and, like every action, one step.
 
         Raises:
             BudgetExceeded: when the team has none left.
@@ -169,7 +169,9 @@ class Member:
         around = self._around
         is_new = not self._post.is_reliving
         if is_new:
+            self.scope.require("steps", 1)
             self.scope.charge("evaluations", 1)
+            self.scope.charge("steps", 1)
             around.evaluations += 1
         number = around.evaluations
         seed = evaluation_seed(around.seeds, split="feedback", ordinal=number)

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 from engine_fakes import FakeBackend, NoisyJudge, run_count, seat, spec
 from trio.testing import MockClock
 
+from engine.budget import Budget
 from engine.errors import BudgetExceeded, OutputUnusable
 from engine.journal import Closed, Opened, Started, read_journal, without_measured
 from engine.member import Member
@@ -70,7 +72,7 @@ async def test_an_episode_ends_with_the_final_score_of_what_stood(tmp_path: Path
     assert result.evaluations == 10
     assert result.final.value == max(round(each.value or 0) for each in result.feedback)
     assert [each.evaluation for each in result.feedback] == list(range(1, 11))
-    assert result.spending == {"evaluations": 10.0, "steps": 11.0}
+    assert result.spending == {"evaluations": 10.0, "steps": 21.0}
     records = list(read_journal(tmp_path / "e" / "journal.jsonl"))
     assert isinstance(records[0], Opened)
     assert isinstance(records[-1], Closed)
@@ -138,6 +140,14 @@ async def test_a_deadlock_is_an_outcome_with_the_wait_graph(tmp_path: Path) -> N
     assert result.outcome == "deadlock"
     assert "strategy waits for a message" in result.reason
     assert result.final.value == 0
+
+
+async def test_an_evaluation_is_a_step_too_and_one_that_is_refused_costs_nothing(tmp_path: Path) -> None:
+    capped = msgspec.structs.replace(spec(), budget=Budget(evaluations=10, steps=7))
+
+    result = await run_count(pair(), tmp_path / "e", episode=capped)  # type: ignore[arg-type]
+
+    assert result.spending == {"evaluations": 3.0, "steps": 7.0}
 
 
 async def test_a_leader_that_overspends_ends_the_episode_by_budget(tmp_path: Path) -> None:
