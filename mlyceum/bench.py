@@ -10,6 +10,7 @@ import msgspec
 
 from benchmarks import Comparison, Run, TaskFacts, TaskRuns, add_method, facts_of, published_pool
 from benchmarks.scoreboard import LeftOut
+from benchmarks.scores import is_better
 from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import BadSpecification, UnknownName
 from engine.task import TaskCard
@@ -42,6 +43,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     comparable: bool
     """Whether the figures may be read as a reproduction of the published setting."""
     deviations: tuple[Deviation, ...]
+    notes: tuple[str, ...]
     comparison: Comparison
 
 
@@ -86,6 +88,7 @@ def bench_folder(folder: Path, *, team: str | None, tasks: Sequence[str]) -> Ben
         runs={facts_of(_facts_name(task)).id: len(results[task]) for task in entering},
         comparable=not deviations,
         deviations=deviations,
+        notes=tuple(_notes(comparison)),
         comparison=comparison,
     )
 
@@ -138,6 +141,16 @@ def _task_runs(method: str, card: TaskCard, results: Sequence[EpisodeResult]) ->
         # published baseline: nothing is left to rescale.
         measured_baseline=facts.baseline if facts.wall_time else None,
     )
+
+
+def _notes(comparison: Comparison) -> Iterator[str]:
+    for task in comparison.suite.tasks:
+        facts = facts_of(task)
+        own = comparison.best_attempt.scores[task]
+        if facts.optimum is not None and own is not None and is_better(own, facts.optimum, facts.direction):
+            yield (
+                f"{task}: a best attempt beyond the optimum {facts.optimum:g} is the luckiest of many noisy evaluations"
+            )
 
 
 def _deviations(specs: Sequence[EpisodeSpec]) -> Iterator[Deviation]:

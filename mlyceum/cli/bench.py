@@ -143,8 +143,10 @@ def _print(bench: Bench) -> None:
     for each in bench.deviations:
         line = f"  {each.what}: published {each.published}; here {each.here}"
         console.print(Text(line), soft_wrap=True)
-    for each in bench.left_out:
-        console.print(Text(f"left out: {each.task} {each.reason}", style="yellow"), soft_wrap=True)
+    for absent in bench.left_out:
+        console.print(Text(f"left out: {absent.task} {absent.reason}", style="yellow"), soft_wrap=True)
+    for note in bench.notes:
+        console.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
     print_marks(console, comparison.marks)
     console.print(Text(f"record: {bench.folder}", style="dim"), soft_wrap=True)
 
@@ -158,8 +160,8 @@ def _print_scores(console: Console, bench: Bench) -> None:
         "place",
         f"BS@{k}",
         "place ",
-        "best published BA",
-        "best published BS",
+        "best BA in the pool",
+        "best BS in the pool",
     )
     table = make_table("task", *numbers, numbers=frozenset(numbers))
     attempt, submission = bench.comparison.best_attempt, bench.comparison.best_submission
