@@ -82,7 +82,9 @@ class SandboxJudge:
             version=self._scorer.version,
         )
         await trio.lowlevel.checkpoint()
-        while running := self._in_flight.get(key):  # another episode asks the same: one sandbox serves both
+        while (
+            running := self._in_flight.get(key)
+        ) is not None:  # another episode asks the same: one sandbox serves both
             await running.wait()
         if self._cache is not None and (known := self._cache.find(key)) is not None:
             return known, Measured(extra={"cached": 1.0})

@@ -1,6 +1,7 @@
 """Scores a branching heuristic: decisions over those of the baseline on the same formulas, within a CPU allowance."""
 
 import math
+import os
 import tempfile
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
@@ -284,6 +285,6 @@ def _cpu_rule(backend: Backend, kind: Kind, limits: Limits) -> CpuRule:
 
 async def _published_formulas(data: Path | None) -> Sequence[Instance]:
     """MLGym's formulas without the first three; drawing them takes 11 s in a thread, reading them half a second."""
-    folder = data if data is not None else Path(tempfile.gettempdir()) / "mlyceum-3-sat"
+    folder = data if data is not None else Path(tempfile.gettempdir()) / f"mlyceum-3-sat-{os.getuid()}"
     drawn = await trio.to_thread.run_sync(mlgym_instances, folder)
     return drawn[MLGYM_SKIPPED:]

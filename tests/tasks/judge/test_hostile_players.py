@@ -17,7 +17,9 @@ HARMLESS = {
         "output",
     ),
     "patches the clocks": (
-        player("return 0", before="import time, signal\ntime.perf_counter = lambda: 0.0\nsignal.alarm = print"),
+        player(
+            "return 0", before="import time, signal\ntime.perf_counter = lambda: 0.0\nsignal.alarm = print"
+        ),
         "source",
     ),
     "forks a daemon": (
@@ -56,7 +58,9 @@ WORTHLESS = {
     "does not parse": ({"strategy.py": "def row_strategy(:\n"}, "exception"),
     "computes for ever": (player("while True:\n    pass"), "overrun"),
     "allocates what it can get": (
-        player("return len(memory) % 2", before="memory = bytearray(8 << 30)\nmemory[::4096] = b'x' * (2 << 20)"),
+        player(
+            "return len(memory) % 2", before="memory = bytearray(8 << 30)\nmemory[::4096] = b'x' * (2 << 20)"
+        ),
         ("overrun", "exception", "early-exit"),
     ),
 }
