@@ -106,7 +106,11 @@ def research_nodes(  # noqa: PLR0912 - one line for each kind of message
                     status=status,
                     failure="" if artefact is not None else problem,
                 )
-            case RunRequest(node=node):
+            case RunRequest(node=node, artefact=artefact):
+                if (
+                    node and node not in nodes
+                ):  # nobody was asked for an idea: what is known is measured again
+                    _put(nodes, node, operator="replicate", parents=(_holder(nodes, artefact),))
                 _put(nodes, node, status="running")
             case RunResult(node=node):
                 _hear(nodes, body)
@@ -136,6 +140,11 @@ def _hear(nodes: dict[NodeId, ResearchNode], result: RunResult) -> None:
         failure=result.failure,
         status="failed" if result.failure else "measured",
     )
+
+
+def _holder(nodes: dict[NodeId, ResearchNode], artefact: ArtefactHash) -> NodeId:
+    """The first node with an artefact; the starter where none has it."""
+    return next((node for node in sorted(nodes) if nodes[node].artefact == artefact), NodeId(0))
 
 
 def _known(nodes: dict[NodeId, ResearchNode], node: NodeId) -> ResearchNode:
