@@ -29,7 +29,7 @@ _NO_USAGE = resource.struct_rusage((0.0, 0.0, *([0] * 14)))
 class Child:
     """A running child; made by `open_child`."""
 
-    def __init__(self, popen: "subprocess.Popen[bytes]", keep_stderr: int) -> None:
+    def __init__(self, popen: "subprocess.Popen[bytes]", keep_stderr: int, *, only_waits: bool) -> None:
         assert popen.stdin is not None
         assert popen.stdout is not None
         assert popen.stderr is not None
@@ -41,6 +41,7 @@ class Child:
         for pipe in (popen.stdin, popen.stdout, popen.stderr):
             pipe.close()
         self._keep_stderr = keep_stderr
+        self._only_waits = only_waits
         self.stderr = bytearray()
         """What it wrote to stderr, up to the limit given."""
         self.stderr_bytes = 0
@@ -85,8 +86,9 @@ class Child:
         """Kill the child and everything below it; returns when all are dead.
 
         The child is stopped first, so that its children can be listed, then those are killed from the nearest
-        (the first process of a pid namespace takes the whole namespace with it), and the child itself is let go
-        on for a moment to collect their resource usage.
+        (the first process of a pid namespace takes the whole namespace with it). A launcher with a dead child is
+        let go on for a moment to collect its resource usage; anything else is killed where it stands, for one that
+        goes on may make a child again that nobody has listed.
         """
         if self.status is not None:
             return
@@ -96,9 +98,10 @@ class Child:
                 await trio.sleep(0.0005)
             below = tree.descendants(self.pid)
             await _kill_all(below)
-            os.kill(self.pid, signal.SIGCONT)
-            with trio.move_on_after(1.0 if below else 0.0):
-                await self._ended.wait()
+            if below and self._only_waits:
+                os.kill(self.pid, signal.SIGCONT)
+                with trio.move_on_after(1.0):
+                    await self._ended.wait()
             if self.status is None:
                 os.kill(self.pid, signal.SIGKILL)
         await self._ended.wait()
@@ -131,6 +134,7 @@ async def open_child(
     pass_fds: Sequence[int] = (),
     cwd: str = "/",
     keep_stderr: int = _KEEP_STDERR,
+    only_waits: bool = False,
     started: "Callable[[], None] | None" = None,
     also_kill: "Callable[[], None] | None" = None,
 ) -> AsyncGenerator[Child]:
@@ -142,6 +146,7 @@ async def open_child(
         pass_fds: descriptors that it inherits.
         cwd: where it starts.
         keep_stderr: how many bytes of stderr to keep.
+        only_waits: whether it is a launcher that makes one child, once, and then only waits for it.
         started: called once the program has its descriptors, whether it could be started or not.
         also_kill: called after the tree is dead, for what escaped it.
 
@@ -164,7 +169,7 @@ async def open_child(
     finally:
         if started is not None:
             started()
-    child = Child(popen, keep_stderr)
+    child = Child(popen, keep_stderr, only_waits=only_waits)
     try:
         async with open_background() as background:
             background.start_soon(child.watch)

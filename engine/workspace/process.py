@@ -55,7 +55,7 @@ class Unisolated:
             options = json.dumps({"workspace": str(folder), "preload": PRELOAD})
             variables = _variables(spec, folder)
             python = str(interpreter.interpreter(spec.environment))
-            server = ["-s", "-P", "-B", "-c", server_source().decode(), options]
+            server = ["-S", "-s", "-P", "-B", "-c", server_source().decode(), options]
             async with open_child([python, *server], env=variables, cwd=str(folder)) as child:
                 channel = Channel(child.stdin, child.stdout, child.kill_tree)
                 await channel.wait_ready()
@@ -101,7 +101,7 @@ class Unisolated:
 @contextlib.contextmanager
 def _filled_folder(spec: WorkspaceSpec) -> Generator[tuple[Path, int]]:
     files = checked(spec)
-    folder = Path(tempfile.mkdtemp(prefix="mlyceum-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"mlyceum-{os.getpid()}-"))
     try:
         handle = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

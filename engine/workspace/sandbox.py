@@ -87,7 +87,7 @@ class Sandbox:
         writable = {path: data for path, data in files.items() if path not in protected}
         options = json.dumps({"workspace": profile.WORKSPACE, "preload": PRELOAD})
         python = str(interpreter.interpreter(spec.environment))
-        serve = [python, "-s", "-P", "-B", profile.SERVER, options]
+        serve = [python, "-S", "-s", "-P", "-B", profile.SERVER, options]
         async with _started(spec, protected, serve, server=server_source()) as (child, group, user):
             channel = Channel(child.stdin, child.stdout, child.kill_tree)
             await _wait_ready(channel, child)
@@ -168,6 +168,7 @@ async def _started(
                 pass_fds=descriptors.numbers,
                 started=descriptors.close,
                 keep_stderr=spec.limits.output_bytes,
+                only_waits=True,
             ) as child:
                 yield child, group, user
 
