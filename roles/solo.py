@@ -84,14 +84,14 @@ class _Solo:
 
     async def research(self, space: Space) -> None:
         """Spend the budget: drafts first, then steps from the incumbent."""
-        point, tried, barren = space.start, {space.key(space.start)}, 0
+        point, tried, barren = space.start, {space.key(space.row(space.start))}, 0
         drafts = max(1, round(DRAFTS * self._left))
         while self._left > 0 and barren < BARREN:
             rng = self._member.rng("solo")
             drafts -= 1
             operator: Operator = "draft" if drafts >= 0 else "improve"
             wish = self._wish(space, point, operator, tried, rng)
-            tried.add(space.key(wish))
+            tried.add(space.key(space.row(wish)))
             before = self._left
             stands = await self._attempt(space, operator, wish)
             barren = barren + 1 if self._left == before else 0
@@ -115,7 +115,7 @@ class _Solo:
                 near = space.around(row, rng)
                 row = near[int(rng.integers(len(near)))] if len(near) else row
             wish = space.point(row)
-            if space.key(wish) not in tried:
+            if space.key(space.row(wish)) not in tried:
                 break
         return wish
 

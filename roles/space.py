@@ -41,13 +41,15 @@ class Space:
         self.nominal: Mask = np.array(
             [bool(axis.choices) and not axis.ordered for axis in self.axes], dtype=np.bool_
         )
-        self._conditions = tuple(
-            tuple(
-                (self._column[name], _indices(self.axes[self._column[name]], values))
+        self._conditions = {
+            column: tuple(
+                (self._column[name], _places(self.axes[self._column[name]], values))
                 for name, values in axis.only_if.items()
             )
-            for axis in self.axes
-        )
+            for column, axis in enumerate(self.axes)
+            if axis.only_if
+        }
+        self._order = sorted(self._conditions, key=lambda column: (self._depth(column), column))
         opens = {name: sum(name in axis.only_if for axis in self.axes) for name in self.names}
         self.gates = tuple(axis.name for axis in self.axes if opens[axis.name] >= 2 and not axis.only_if)
         """Always live axes on which several others hang; their values name a family of ideas."""
@@ -58,13 +60,28 @@ class Space:
     def live(self, rows: Rows) -> Mask:
         """Which axes count in each row, shape ``(n, axes)``: their conditions hold on axes that are live themselves."""
         mask = np.ones(rows.shape, dtype=np.bool_)
-        for _ in range(len(self.axes)):  # conditions may chain, in any order of the axes
-            before = mask.copy()
-            for column, conditions in enumerate(self._conditions):
-                for gate, allowed in conditions:
-                    mask[:, column] &= before[:, gate] & np.isin(rows[:, gate], allowed)
-            if (mask == before).all():
-                break
+        for column in self._order:
+            alive = mask[:, column]
+            for gate, places in self._conditions[column]:
+                values = rows[:, gate]
+                fits = values == places[0]
+                for place in places[1:]:
+                    fits |= values == place
+                alive &= mask[:, gate] & fits
+        return mask
+
+    def _depth(self, column: int, limit: int = 32) -> int:
+        """How long the chain of conditions above an axis is; gates come before what hangs on them."""
+        gates = [gate for gate, _ in self._conditions.get(column, ())]
+        return 0 if not gates or not limit else 1 + max(self._depth(gate, limit - 1) for gate in gates)
+
+    def _is_live(self, row: Sequence[float]) -> list[bool]:
+        """`live` for one row: plain numbers are quicker there."""
+        mask = [True] * len(row)
+        for column in self._order:
+            mask[column] = all(
+                mask[gate] and row[gate] in places for gate, places in self._conditions[column]
+            )
         return mask
 
     def draw(self, rng: np.random.Generator, count: int) -> Rows:
@@ -80,20 +97,23 @@ class Space:
 
     def row(self, point: Mapping[str, Value]) -> Rows:
         """The row of a point; axes that it lacks are as in the start point, values out of range go to the nearest."""
-        values = np.empty(len(self.axes))
-        for column, axis in enumerate(self.axes):
+        values: list[float] = []
+        for axis in self.axes:
             value = point.get(axis.name, self.start.get(axis.name))
-            values[column] = _place(axis, _first(axis) if value is None else value)
-        return values
+            values.append(_place(axis, _first(axis) if value is None else value))
+        return np.array(values)
 
     def point(self, row: Rows) -> Point:
         """The point of a row: live axes only."""
-        live = self.live(row[None, :])[0]
-        return {axis.name: _value(axis, row[column]) for column, axis in enumerate(self.axes) if live[column]}
+        values = row.tolist()
+        live = self._is_live(values)
+        return {
+            axis.name: _value(axis, values[column]) for column, axis in enumerate(self.axes) if live[column]
+        }
 
-    def key(self, point: Mapping[str, Value]) -> str:
-        """A text that is equal for two points exactly if their live axes are."""
-        return msgspec.json.encode(sorted(self.point(self.row(point)).items())).decode()
+    def key(self, row: Rows) -> str:
+        """A text that is equal for two rows exactly if their points are."""
+        return msgspec.json.encode(self.point(row)).decode()
 
     def settle(
         self, wish: Mapping[str, object], *, base: Point | None = None
@@ -134,8 +154,7 @@ class Space:
 
     def family(self, point: Mapping[str, Value]) -> str:
         """The values of the live gates: two points of one family have the same live axes."""
-        named = self.point(self.row(point))
-        return ", ".join(f"{name}={named[name]}" for name in self.gates if name in named)
+        return ", ".join(f"{name}={point[name]}" for name in self.gates if name in point)
 
     def changed(self, old: Mapping[str, Value], new: Mapping[str, Value]) -> tuple[str, ...]:
         """Axes on which two points differ, in the order of the space."""
@@ -179,8 +198,11 @@ def _steps(axis: Parameter) -> float:
     return float(max(1, len(axis.choices) - 1)) if axis.choices else 1.0
 
 
-def _indices(axis: Parameter, values: Sequence[Value]) -> list[float]:
-    return [float(index) for index, choice in enumerate(axis.choices) if choice in values]
+def _places(axis: Parameter, values: Sequence[Value]) -> list[float]:
+    """Where on an axis the given values lie."""
+    if axis.choices:
+        return [float(index) for index, choice in enumerate(axis.choices) if choice in values]
+    return [_place(axis, value) for value in values]
 
 
 def _low(axis: Parameter) -> float:

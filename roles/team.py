@@ -53,8 +53,7 @@ def load_team(path: Path) -> TeamSpec:
     """A team from a file.
 
     Raises:
-        BadSpecification: naming file, line and field, and what is allowed there.
-        UnknownName: for a role, function or strategy that does not exist.
+        BadSpecification: naming file, line and field, and what is allowed (or was probably meant) there.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -87,6 +86,9 @@ def parse_team(text: str, *, where: str) -> TeamSpec:
     except BadSpecification as error:
         line = _line_of(text, _path(error.where))
         raise BadSpecification(f"{where}, line {line}", f"{error.where}: {error.what}") from error
+    except UnknownName as error:
+        line = 1 + next((n for n, each in enumerate(text.splitlines()) if f'"{error.name}"' in each), 0)
+        raise BadSpecification(f"{where}, line {line}", str(error)) from error
     return spec
 
 

@@ -1,5 +1,6 @@
 """Proposes points of a declared move space: a bandit over families of ideas, a surrogate within them."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from engine.messages import (
     Envelope,
     Hypothesis,
     IdeaRequest,
+    Patch,
     Point,
     Topic,
 )
@@ -27,8 +29,10 @@ from roles.space import Rows, Space
 
 DRAWS = 24
 """Uniform draws looked at for a draft; the first of them is what drawing at random would have given."""
-CLIMBS = 4
+CLIMBS = 3
 """Steps of the climb that an improvement may make: axes changed at once."""
+MARGIN = 0.02
+"""Share of the spread of worths by which a point must promise to be better, at the beginning."""
 
 
 def space_of(member: Member) -> Space | None:
@@ -42,8 +46,8 @@ class Hypothesizer:
 
     - *draft*: among uniform draws, the family by Thompson sampling over what each family has yielded, and there the
       draw that is both promising and far from what was tried.
-    - *improve*: from its parent, climbs along one axis after another while the surrogate's upper confidence bound
-      rises; near the end of the budget the bound becomes the mean.
+    - *improve*: from its parent, climbs along one axis after another while the improvement that the surrogate
+      expects rises.
     - *combine*: takes each axis from one of two parents, the mix that the surrogate likes best.
     """
 
@@ -57,10 +61,15 @@ class Hypothesizer:
         self._book = Notebook()
         self._surrogate = None if self._space is None else Surrogate(self._space)
         self._most_left = 1
+        self._seen: set[str] = (
+            set() if self._space is None else {self._space.key(self._space.row(self._space.start))}
+        )
 
     def observe(self, body: AnyBody) -> None:
         """Take note of what was tried and what came of it."""
         self._book.hear(body)
+        if isinstance(body, Hypothesis | Patch) and body.point is not None and self._space is not None:
+            self._seen.add(self._space.key(self._space.row(body.point)))
 
     async def answer(self, request: Envelope) -> AnyBody:
         """A hypothesis for a node."""
@@ -77,7 +86,7 @@ class Hypothesizer:
         chosen = self._choose(space, surrogate, asked, rows, base, rng)
         point = space.point(chosen)
         hypothesis = self._state(space, surrogate, asked, base, point)
-        self._book.hear(hypothesis)
+        self.observe(hypothesis)
         return hypothesis
 
     # -- what is known --------------------------------------------------------------------------------------------
@@ -128,18 +137,19 @@ class Hypothesizer:
         rng: np.random.Generator,
     ) -> Rows:
         draws = space.draw(rng, DRAWS)
-        seen = {space.key(space.point(row)) for row in tried}
-        boldness = 2.0 * rng.random() * min(1.0, asked.evaluations_left / (0.3 * self._most_left))
+        known, _ = surrogate.predict(tried)
+        # Early on a point must promise more than a hair's breadth to be worth a run.
+        target = float(known.max()) + MARGIN * float(known.std()) * asked.evaluations_left / self._most_left
         match asked.operator:
             case "draft":
                 return self._draft(space, surrogate, draws, tried, rng)
             case "combine" if len(asked.parents) > 1:
                 others = [self._book.point(node) for node in asked.parents[1:]]
                 pool = self._mixes(space, base, [other for other in others if other is not None], rng)
-                return self._best_new(space, surrogate, pool, seen, boldness, draws[0])
+                return self._best_new(space, surrogate, pool, target, draws[0])
             case _:
-                pool = self._climb(space, surrogate, space.row(base), boldness, rng)
-                return self._best_new(space, surrogate, pool, seen, boldness, draws[0])
+                pool = self._climb(space, surrogate, space.row(base), target, rng)
+                return self._best_new(space, surrogate, pool, target, draws[0])
 
     def _draft(
         self, space: Space, surrogate: Surrogate, draws: Rows, tried: Rows, rng: np.random.Generator
@@ -173,7 +183,7 @@ class Hypothesizer:
         return chosen
 
     def _climb(
-        self, space: Space, surrogate: Surrogate, row: Rows, boldness: float, rng: np.random.Generator
+        self, space: Space, surrogate: Surrogate, row: Rows, target: float, rng: np.random.Generator
     ) -> Rows:
         """Rows met while climbing from this one, axis by axis."""
         met: list[Rows] = []
@@ -181,10 +191,10 @@ class Hypothesizer:
             near = space.around(row, rng)
             if not len(near):
                 break
-            bound = _bound(surrogate, near, boldness)
+            gain = _gain(surrogate, near, target)
             met.append(near)
-            best = near[int(np.argmax(bound))]
-            if float(bound.max()) <= float(_bound(surrogate, row[None, :], boldness)[0]):
+            best = near[int(np.argmax(gain))]
+            if float(gain.max()) <= float(_gain(surrogate, row[None, :], target)[0]):
                 break
             row = best
         return np.vstack(met) if met else row[None, :]
@@ -195,10 +205,10 @@ class Hypothesizer:
         return parents[picks, np.arange(len(space))]
 
     def _best_new(
-        self, space: Space, surrogate: Surrogate, pool: Rows, seen: set[str], boldness: float, fallback: Rows
+        self, space: Space, surrogate: Surrogate, pool: Rows, target: float, fallback: Rows
     ) -> Rows:
-        order = np.argsort(-_bound(surrogate, pool, boldness), kind="stable")
-        fresh = (pool[index] for index in order if space.key(space.point(pool[index])) not in seen)
+        order = np.argsort(-_gain(surrogate, pool, target), kind="stable")
+        fresh = (pool[index] for index in order if space.key(pool[index]) not in self._seen)
         return next(fresh, fallback)
 
     # -- how to say it --------------------------------------------------------------------------------------------
@@ -242,9 +252,17 @@ def unchanged(asked: IdeaRequest) -> Hypothesis:
     )
 
 
-def _bound(surrogate: Surrogate, rows: Rows, boldness: float) -> Array:
+def _gain(surrogate: Surrogate, rows: Rows, target: float) -> Array:
+    """Logarithm of the expected improvement on a target (Močkus 1975), which still ranks points where it is tiny."""
     worth, doubt = surrogate.predict(rows)
-    return worth + boldness * doubt
+    z = np.clip((worth - target) / doubt, -30.0, 30.0)
+    density = np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+    below = 0.5 * (1.0 + np.vectorize(math.erf, otypes=[np.float64])(z / np.sqrt(2.0)))
+    gain = np.maximum(z * below + density, 1e-300)
+    # Far below the target the sum cancels; there the tail's own series holds.
+    tail = -0.5 * z * z - 0.5 * np.log(2.0 * np.pi) - 2.0 * np.log(np.maximum(-z, 1.0))
+    result: Array = np.log(doubt) + np.where(z < -5.0, tail, np.log(gain))
+    return result
 
 
 def _ranks(values: Array) -> Array:

@@ -128,12 +128,20 @@ class InProcess:
         yield self
 
     async def run(
-        self, folder: str, source: str, *, language: str, files: Mapping[str, bytes] | None, wall_seconds: float
+        self,
+        folder: str,
+        source: str,
+        *,
+        language: str,
+        files: Mapping[str, bytes] | None,
+        wall_seconds: float,
     ) -> CommandResult:
         await trio.lowlevel.checkpoint()
         self.ran.append(source)
         problem = self._check(files or {})
-        return CommandResult(exit_code=1 if problem else 0, stdout=(problem or "fine").encode(), measured=USAGE)
+        return CommandResult(
+            exit_code=1 if problem else 0, stdout=(problem or "fine").encode(), measured=USAGE
+        )
 
 
 def guarded(files: Mapping[str, bytes]) -> str:
