@@ -20,6 +20,7 @@ from mlyceum.progress import open_reporter
 from mlyceum.run_folders import folder_for
 from mlyceum.running import limits_for, run_plan
 from mlyceum.summary import Record
+from mlyceum.viewer.fitted import Column, print_fitted
 from mlyceum.viewer.numbers import number
 
 DEFAULT_TASKS = ("battle-of-sexes", "prisoners-dilemma", "colonel-blotto")
@@ -153,30 +154,29 @@ def _print(bench: Bench) -> None:
 
 def _print_scores(console: Console, bench: Bench) -> None:
     k = bench.comparison.k
-    numbers = (
-        "runs",
-        "baseline",
-        f"BA@{k}",
-        "place",
-        f"BS@{k}",
-        "place ",
-        "best BA in the pool",
-        "best BS in the pool",
+    columns = (
+        Column(name="task"),
+        Column(name="runs", right=True, optional=3),
+        Column(name="baseline", right=True, optional=2),
+        Column(name=f"BA@{k}", right=True),
+        Column(name="place", right=True),
+        Column(name=f"BS@{k}", right=True),
+        Column(name="place ", right=True),
+        Column(name="best BA in the pool", right=True, optional=1),
+        Column(name="best BS in the pool", right=True, optional=1),
     )
-    table = make_table("task", *numbers, numbers=frozenset(numbers))
     attempt, submission = bench.comparison.best_attempt, bench.comparison.best_submission
+    rows: list[list[str]] = []
     for task in bench.tasks:
         cells: list[str] = []
         for placement in (attempt, submission):
             place = placement.position[task]
-            cells += [
-                number(placement.scores[task]),
-                "-" if place is None else f"{place} of {len(placement.after.aup)}",
-            ]
-        before = attempt.before.scores[task]
-        best = [number(p.before.scores[task][_first(p, task)]) for p in (attempt, submission)]
-        table.add_row(task, str(bench.runs[task]), number(before[BASELINE]), *cells, *best)
-    console.print(table)
+            where = "-" if place is None else f"{place} of {len(placement.after.aup)}"
+            cells += [number(placement.scores[task]), where]
+        baseline = number(attempt.before.scores[task][BASELINE])
+        best = [number(each.before.scores[task][_first(each, task)]) for each in (attempt, submission)]
+        rows.append([task, str(bench.runs[task]), baseline, *cells, *best])
+    print_fitted(console, columns, rows)
 
 
 def _first(placement: Placement, task: str) -> str:

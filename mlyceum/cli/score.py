@@ -16,6 +16,7 @@ from mlyceum.folders import episode_folder, study_folder
 from mlyceum.intervals import Interval
 from mlyceum.plain_text import plain, plain_struct
 from mlyceum.study_scores import StudyScores, score_study
+from mlyceum.viewer.fitted import Column, print_fitted
 from mlyceum.viewer.numbers import number
 
 
@@ -105,19 +106,24 @@ def print_board(console: Console, board: Scoreboard, *, title: str) -> None:
 
 
 def _print_task_scores(console: Console, scores: PublishedScores) -> None:
-    table = make_table(
-        "task", "baseline", "best attempt", "by", "best submission", "by",
-        numbers=frozenset({"baseline", "best attempt", "best submission"}),
-    )  # fmt: skip
+    columns = (
+        Column(name="task"),
+        Column(name="baseline", right=True, optional=2),
+        Column(name="best attempt", right=True),
+        Column(name="by", optional=1),
+        Column(name="best submission", right=True),
+        Column(name="by ", optional=1),
+    )
+    rows: list[list[str]] = []
     for facts in scores.tasks:
         cells: list[str] = []
         for board in (scores.best_attempt, scores.best_submission):
             first = board.ranks[facts.id][0]
             cells += [number(board.scores[facts.id][first]), first]
-        table.add_row(
-            f"{facts.id} {'↑' if facts.direction == 'max' else '↓'}", number(facts.baseline), *cells
+        rows.append(
+            [f"{facts.id} {'↑' if facts.direction == 'max' else '↓'}", number(facts.baseline), *cells]
         )
-    console.print(table)
+    print_fitted(console, columns, rows)
 
 
 def print_marks(console: Console, marks: tuple[Mark, ...]) -> None:
@@ -151,22 +157,26 @@ def _print_study(scores: StudyScores) -> None:
         console.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
 
 
+_COLUMNS = (
+    Column(name="task"),
+    Column(name="arm"),
+    Column(name="protocol", optional=6),
+    Column(name="n", right=True),
+    Column(name="mean", right=True),
+    Column(name="95 % interval", right=True),
+    Column(name="IQM", right=True, optional=5),
+    Column(name="normalised", right=True, optional=1),
+    Column(name="failed", right=True, optional=2),
+    Column(name="BA@k", right=True, optional=4),
+    Column(name="BS@k", right=True, optional=3),
+    Column(name="baseline", right=True, optional=7),
+    Column(name="optimum", right=True, optional=8),
+)
+
+
 def _print_task_arms(console: Console, scores: StudyScores) -> None:
-    numbers = (
-        "n",
-        "mean",
-        "95 % interval",
-        "IQM",
-        "normalised",
-        "failed",
-        "BA@k",
-        "BS@k",
-        "baseline",
-        "optimum",
-    )
-    table = make_table("task", "arm", "protocol", *numbers, numbers=frozenset(numbers))
-    for row in scores.tasks:
-        table.add_row(
+    rows = [
+        (
             f"{row.task} {'↑' if row.direction == 'max' else '↓'}",
             row.arm,
             row.protocol,
@@ -181,7 +191,9 @@ def _print_task_arms(console: Console, scores: StudyScores) -> None:
             number(row.baseline),
             number(row.optimum),
         )
-    console.print(table)
+        for row in scores.tasks
+    ]
+    print_fitted(console, _COLUMNS, rows)
 
 
 def _interval(interval: Interval) -> str:

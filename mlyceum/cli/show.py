@@ -10,12 +10,13 @@ from rich.text import Text
 from engine.errors import EngineError
 from engine.messages import ArtefactHash
 from engine.store import ArtefactStore
-from mlyceum.cli.output import json_option, make_table, print_json, stdout_console
+from mlyceum.cli.output import json_option, print_json, stdout_console
 from mlyceum.folders import episode_folder, study_folder, study_of
 from mlyceum.listing import EpisodeLine, list_episodes
 from mlyceum.plain_text import plain_struct
 from mlyceum.reading import EpisodeView, read_episode
 from mlyceum.viewer.diffs import files_diff
+from mlyceum.viewer.fitted import Column, print_fitted
 from mlyceum.viewer.numbers import number
 from mlyceum.viewer.page import SECTIONS, Section, find_node, show_node, show_page
 
@@ -115,13 +116,20 @@ def _show_list(study: Path, *, as_json: bool) -> None:
     _print_list(console, study, episodes)
 
 
+_COLUMNS = (
+    Column(name="episode"),
+    Column(name="outcome"),
+    Column(name="final", right=True),
+    Column(name="± SE", right=True, optional=2),
+    Column(name="evaluations", right=True, optional=1),
+    Column(name="messages", right=True, optional=3),
+    Column(name="time", right=True, optional=4),
+)
+
+
 def _print_list(console: Console, study: Path, episodes: tuple[EpisodeLine, ...]) -> None:
-    table = make_table(
-        "episode", "outcome", "final", "± SE", "evaluations", "messages", "time",
-        numbers=frozenset({"final", "± SE", "evaluations", "messages", "time"}),
-    )  # fmt: skip
-    for each in map(plain_struct, episodes):
-        table.add_row(
+    rows = [
+        (
             each.episode,
             Text(each.outcome, style="green" if each.outcome == "submitted" else "yellow"),
             number(each.final),
@@ -130,5 +138,7 @@ def _print_list(console: Console, study: Path, episodes: tuple[EpisodeLine, ...]
             str(each.messages),
             f"{each.seconds:.1f} s",
         )
-    console.print(table)
+        for each in map(plain_struct, episodes)
+    ]
+    print_fitted(console, _COLUMNS, rows)
     console.print(Text(f"read one: mlyceum show {study / episodes[0].episode}", style="dim"), soft_wrap=True)

@@ -11,9 +11,10 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from engine.task import Moves, ScoringProtocol, Split, TaskCard
-from mlyceum.cli.output import json_option, make_table, print_json, stdout_console
+from mlyceum.cli.output import json_option, print_json, stdout_console
 from mlyceum.plain_text import plain_struct
 from mlyceum.task_scoring import Scoring, score_files
+from mlyceum.viewer.fitted import Column, print_fitted
 from mlyceum.viewer.numbers import difference, number, score_text
 from tasks.artefacts import artefact_from_path
 from tasks.package import TaskPackage
@@ -73,25 +74,34 @@ def _spaces(package: TaskPackage) -> tuple[SpaceLine, ...]:
     )
 
 
+_COLUMNS = (
+    Column(name="task"),
+    Column(name="alias", optional=2),
+    Column(name="variant", optional=1),
+    Column(name="metric"),
+    Column(name="baseline", right=True),
+    Column(name="best published", right=True, optional=3),
+    Column(name="optimum", right=True),
+    Column(name="move spaces", optional=4),
+)
+
+
 def _print_list(lines: list[TaskLine]) -> None:
-    numbers = ("baseline", "best published", "optimum")
-    table = make_table(
-        "task", "alias", "variant", "metric", *numbers, "move spaces", numbers=frozenset(numbers)
-    )
-    for line in lines:
-        card = line.card
-        table.add_row(
+    rows = [
+        (
             line.id,
             ", ".join(line.aliases) or "-",
-            card.variant,
-            f"{card.metric} {'↑' if card.direction == 'max' else '↓'}",
-            number(card.baseline),
-            number(card.best_published),
-            number(card.optimum),
+            line.card.variant,
+            f"{line.card.metric} {'↑' if line.card.direction == 'max' else '↓'}",
+            number(line.card.baseline),
+            number(line.card.best_published),
+            number(line.card.optimum),
             ", ".join(f"{each.name} ({each.parameters})" for each in line.spaces),
         )
+        for line in lines
+    ]
     console = stdout_console()
-    console.print(table)
+    print_fitted(console, _COLUMNS, rows)
     if any(line.card.mlgym_metric_is_wall_time for line in lines):
         note = "3-sat: best published is MLGym's wall time in seconds, the baseline a ratio of decisions"
         console.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
@@ -154,7 +164,9 @@ _seed = click.option(
 @_seed
 @json_option
 def score(task: str, path: Path, *, protocol: str, split: str, seed: int, as_json: bool) -> int:
-    """Score the artefact in the folder PATH (or a single file), always in the sandbox, with the audit's findings.
+    """Score the artefact at PATH, in the sandbox, with the audit's findings.
+
+    PATH is a folder, or a file where the task asks for one only. Without isolation nothing is scored.
 
     Exit status 0: it has a score; 1: it earned none (the report says why).
 
@@ -174,7 +186,7 @@ def score(task: str, path: Path, *, protocol: str, split: str, seed: int, as_jso
 @_seed
 @json_option
 def baseline(task: str, *, protocol: str, split: str, seed: int, as_json: bool) -> int:
-    """Score a task's starter artefact, and hold it against the baseline that the card states.
+    """Score a task's starter, beside the baseline that its card states.
 
     \b
     Example:
