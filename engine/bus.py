@@ -11,15 +11,16 @@ What members post and do goes through the journal, which in a rerun holds each s
 `engine.journal`.
 """
 
-import heapq
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import trio
 
+from engine.deadlines import Deadlines
 from engine.effects import AnyEffect, AnyOutcome
 from engine.errors import (
+    BadSpecification,
     Deadlock,
     Divergence,
     EngineDefect,
@@ -28,14 +29,18 @@ from engine.errors import (
     OutputUnusable,
     RecordDamaged,
 )
+from engine.failures import alone, reason_of
 from engine.interposers import Interposer
-from engine.journal import Finished, Fired, Journal, Posted, Started, as_read_back
+from engine.journal import AnyRecord, Finished, Fired, Journal, Posted, Started, as_read_back, diverged
+from engine.mailbox import Mailbox
 from engine.messages import AnyBody, Dropped, Envelope, Expired, Failed, MemberId, Queue, Topic
-from engine.post import Address, Mailbox, Performance, Post
+from engine.post import Address, Performance, Post
 from engine.task import Measured
 
 RUNTIME = MemberId("runtime")
 MAX_RESTARTS = 2
+WALL_TIME = 0
+"""In a `Fired` record, in place of a message: the episode's wall time is used up."""
 
 
 class InfrastructureFailed(EngineError):
@@ -56,12 +61,19 @@ class _Slot:
 
     post: "Post"
     ordinal: int
+    effect: AnyEffect
     sync: bool
     finished: Finished | None = None
 
 
 class Bus:
-    """See the module. Opened for one episode and run once."""
+    """See the module. Opened for one episode and run once.
+
+    Attributes:
+        running: whose code may run; None while everybody waits.
+        turns: how often members went on without waiting since the loop last had its turn.
+        is_out_of_time: whether the wall time ended the run.
+    """
 
     def __init__(
         self,
@@ -70,6 +82,8 @@ class Bus:
         *,
         interposers: Sequence[Interposer] = (),
         arrival_order: bool = False,
+        began: float | None = None,
+        until: float = float("inf"),
     ) -> None:
         """Set up mailboxes; nothing runs yet.
 
@@ -78,12 +92,22 @@ class Bus:
             journal: where everything is put.
             interposers: applied to copies of a topic's messages, in order.
             arrival_order: release effects as they finish, not as they were started.
+            began: when the episode began, in seconds of the clock; earlier attempts count. None: now.
+            until: when its wall time is used up, in seconds of the clock.
+
+        Raises:
+            BadSpecification: for a mailbox without room, or names that cannot be told apart.
         """
         if sum(address.leads for address in addresses) != 1:
             raise EngineDefect("an episode has exactly one leading member")
+        _check_names(addresses)
         self.journal = journal
         self.next_seq = 1
-        self._started = trio.current_time()
+        self.running: Post | None = None
+        self.turns = 0
+        self.is_out_of_time = False
+        self._began = trio.current_time() if began is None else began
+        self._until = until
         self._arrival_order = arrival_order
         self._interposers = tuple(interposers)
         self._queues: dict[str, Mailbox] = {}
@@ -92,16 +116,18 @@ class Bus:
         for address in addresses:
             self._seat(address)
         self._lead = next(post for post in self._posts.values() if post.address.leads)
-        self._running: Post | None = None
         self._ready: deque[Post] = deque(self._posts.values())
         self._outstanding: deque[_Slot] = deque()
         self._arrived: deque[_Slot] = deque()
-        self._deadlines: list[tuple[float, int, MemberId, float]] = []
-        self._unanswered: set[int] = set()
-        self._deadline_added: trio.Event | None = None
+        self._deadlines = Deadlines()
+        self._clock_changed: trio.Event | None = None
         self._nursery: trio.Nursery | None = None
         self._deadlock: Deadlock | None = None
         self._fatal: Exception | None = None
+        self._has_begun = self._is_stopped = False
+        # Looked at before each choice only while there is a record to follow, or once the wall time is used up.
+        self._must_look = journal.replaying
+        self._record_is_over = trio.Event()
 
     def _seat(self, address: Address) -> None:
         mailboxes = [Mailbox(address.id, address.capacity, address.policies)]
@@ -120,7 +146,7 @@ class Bus:
     # -- running ----------------------------------------------------------------------------------------------------
 
     async def run(self, behave: Callable[[Post], Awaitable[None]]) -> None:
-        """Let every member live until the leader returns; all of them are gone when this returns.
+        """Let every member live until the leader returns or time is up; all of them are gone when this returns.
 
         Args:
             behave: a member's life; called anew for each member and each restart.
@@ -136,35 +162,46 @@ class Bus:
                 nursery.start_soon(self._live, post, behave, name=post.address.id)
             # Every member stands at its post before the first one runs: trio starts them in any order.
             nursery.start_soon(self._kick_off)
+            if self._until < float("inf") or self._deadlines:
+                self._watch_clock()
         if self._fatal is not None:
             raise self._fatal
 
     async def _kick_off(self) -> None:
         while any(not post.is_waiting for post in self._posts.values()):
             await trio.lowlevel.checkpoint()
+        self._has_begun = True
         self._advance()
 
     async def _live(self, post: Post, behave: Callable[[Post], Awaitable[None]]) -> None:
         await post.sleep_until_chosen()
-        while True:
+        lives = True
+        while lives:
+            lives = False
             try:
                 await behave(post)
             except (*_FATAL, Deadlock) as error:
                 self._stop(error)
             except Exception as error:  # noqa: BLE001 - the boundary of a member: its failure is put on the record
-                if self._handle_failure(post, error):
-                    continue
-            break
-        self._retire(post)
+                lives = self._handle_failure(post, error)
+        if self.running is post:
+            self._retire(post)
+        else:  # it ended on its way out, which is no event of the episode, or it waited for something of its own
+            self._stop(_broke_the_rule(post))
 
     def _stop(self, error: Exception | None) -> None:
-        self._fatal = self._fatal or error
-        if self._nursery is not None:
-            self._nursery.cancel_scope.cancel()
+        """End the run; what comes first decides how. Nothing more is recorded."""
+        if not self._is_stopped:
+            self._is_stopped, self._fatal = True, error
+            self.running = None
+            if self._nursery is not None:
+                self._nursery.cancel_scope.cancel()
 
     def _handle_failure(self, post: Post, error: Exception) -> bool:
         """Do what the member's policy says; whether it lives on."""
-        reason = f"{type(error).__name__}: {error}"[:2000]
+        if self.running is not post:
+            return False
+        reason = reason_of(error)
         policy = "fail" if post.address.leads else post.address.failure
         if policy == "restart" and post.restarts >= MAX_RESTARTS:
             policy = "continue"
@@ -180,9 +217,8 @@ class Bus:
                 post.rewind()
                 return True
             else:
-                handling = post.handling
-                if handling is not None and handling.sender in self._posts:
-                    self._say_dropped(handling, f"{post.address.id} failed")
+                for unanswered in post.unanswered(self._posts.values()):
+                    self._say_dropped(unanswered, f"{post.address.id} failed")
         except _FATAL as fatal:
             self._stop(fatal)
         return False
@@ -193,6 +229,7 @@ class Bus:
             self._stop(None)
             return
         try:
+            self._deadlines.forget(post.address.id)
             for queue in post.address.queues:
                 mailbox = self._queues[queue]
                 mailbox.servers -= 1
@@ -201,7 +238,7 @@ class Bus:
             self._close(post.inbox)
         except _FATAL as fatal:
             self._stop(fatal)
-        self._running = None
+        self.running = None
         self._advance()
 
     def _close(self, mailbox: Mailbox) -> None:
@@ -222,42 +259,73 @@ class Bus:
         Raises:
             Deadlock: to the leader.
         """
-        self._running = None
+        self.running = None
         chosen = self._choose()
         if chosen is not post:
             if chosen is not None:
                 self._give(chosen)
             await post.sleep_until_chosen()
         else:
-            self._running = post
+            self.running = post
         if self._deadlock is not None and post is self._lead:
             deadlock, self._deadlock = self._deadlock, None
             raise deadlock
 
+    async def let_others_breathe(self, post: Post) -> None:
+        """Let the loop have its turn: members that never wait must not starve other episodes.
+
+        Raises:
+            EngineDefect: when the member does not have the baton, and is not being cancelled.
+        """
+        if self.running is not post:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            raise _broke_the_rule(post)
+        self.turns = 0
+        try:
+            await trio.lowlevel.checkpoint()
+        except BaseException:
+            post.is_cancelled, self.running = True, None
+            raise
+
     def _give(self, chosen: Post) -> None:
-        self._running = chosen
+        self.running = chosen
         chosen.resume()
 
     def _advance(self) -> None:
         """Choose who runs next, where nobody does."""
-        if self._running is None:
+        if self.running is None and self._has_begun:
             chosen = self._choose()
             if chosen is not None:
                 self._give(chosen)
 
     def _choose(self) -> Post | None:
-        if self._ready:
-            return self._ready.popleft()
-        if self._fatal is not None:
-            return None
         try:
-            self._release()
-            if not self._ready and not self._outstanding and not self._unanswered:
-                self._report_deadlock()
+            if self._is_stopped or (self._must_look and self._is_time_up()):
+                return None
+            if not self._ready:
+                self._release()
+                if not (self._ready or self._outstanding or self._deadlines):
+                    self._report_deadlock()
         except _FATAL as error:
             self._stop(error)
             return None
-        return self._ready.popleft() if self._ready else None
+        while self._ready:
+            post = self._ready.popleft()
+            if not post.is_cancelled:
+                return post
+        return None
+
+    def _is_time_up(self) -> bool:
+        """Whether the run ends here by the clock. In a rerun the record says where, and the clock does not count."""
+        expected = self.journal.expects()
+        if expected is None:
+            self._must_look = trio.current_time() >= self._until
+        if self._must_look and (expected is None or _is_wall_time(expected)):
+            self.journal.deterministic = False
+            self.journal.put(Fired(seq=WALL_TIME, measured=self._at()))
+            self.is_out_of_time = True
+            self._stop(None)
+        return self.is_out_of_time
 
     def _release(self) -> None:
         """Everybody waits: hand over the next outcome, or let the next deadline strike, if one is due."""
@@ -265,28 +333,30 @@ class Bus:
         if isinstance(expected, Fired):
             self._fire(expected.seq)
             return
-        if isinstance(expected, Finished) and self._arrival_order:
-            slots = (
-                s
-                for s in self._outstanding
-                if s.ordinal == expected.ordinal and s.post.address.id == expected.member
-            )
-            slot = next(slots, None)
-        elif self._arrival_order:
-            slot = self._arrived[0] if self._arrived else None
-        else:
-            slot = self._outstanding[0] if self._outstanding else None
+        if expected is None and not self._record_is_over.is_set():
+            self._record_is_over.set()
+        slot = self._next_slot(expected)
         if slot is not None and slot.finished is not None:
             self._hand_over(slot, slot.finished)
-        elif expected is None and self._deadlines and self._deadlines[0][0] <= trio.current_time():
-            self._fire(self._deadlines[0][1])
+        elif expected is not None and (self._outstanding or self._deadlines):
+            # Nothing of the record waits for what it has no answer to.
+            raise diverged(self.journal.name, expected, None)
+        elif (due := self._deadlines.next()) is not None and due[0] <= trio.current_time():
+            self._fire(due[1])
         else:
             self.journal.flush()
 
+    def _next_slot(self, expected: AnyRecord | None) -> _Slot | None:
+        if not self._arrival_order:
+            return self._outstanding[0] if self._outstanding else None
+        if not isinstance(expected, Finished):
+            return self._arrived[0] if self._arrived else None
+        key = (expected.member, expected.ordinal)
+        return next((s for s in self._arrived if (s.post.address.id, s.ordinal) == key), None)
+
     def _hand_over(self, slot: _Slot, finished: Finished) -> None:
         self._outstanding.remove(slot)
-        if slot in self._arrived:
-            self._arrived.remove(slot)
+        self._arrived.remove(slot)
         self.journal.put(finished)
         self.journal.flush(sync=slot.sync)
         self._ready.append(slot.post)
@@ -304,10 +374,9 @@ class Bus:
     ) -> AnyOutcome:
         """See `Post.perform`."""
         member = post.address.id
-        known = self.journal.answer(member, ordinal)
-        at = self._at()
-        self.journal.put(Started(member=member, ordinal=ordinal, effect=effect, measured=at))
-        slot = _Slot(post, ordinal, sync)
+        known = self.journal.answer(member, ordinal, effect)
+        self.journal.put(Started(member=member, ordinal=ordinal, effect=effect, measured=self._at()))
+        slot = _Slot(post, ordinal, effect, sync)
         self._outstanding.append(slot)
         post.why = f"the outcome of {type(effect).__name__}"
         if known is not None:
@@ -316,38 +385,58 @@ class Bus:
             await self.park(post)
             return known.outcome
         self.journal.flush()
-        self._running = None
-        chosen = self._choose()
-        if chosen is not None:
-            self._give(chosen)
-        try:
-            outcome, measured = await run()
-        except OutputUnusable:
-            raise  # no episode could keep anything: the whole run ends
-        except Exception as error:  # the border to the outside: not the member's code has failed
-            # The record knows that it was started and not how it ended: a rerun starts it again.
-            raise InfrastructureFailed(error) from error
-        finished = as_read_back(Finished(member=member, ordinal=ordinal, outcome=outcome, measured=measured))
-        outcome = finished.outcome
-        slot.finished = finished
+        self.running = None
+        self._advance()
+        finished = slot.finished = await self._do(slot, run)
         self._arrived.append(slot)
-        if self._running is None:
+        if self.running is None:
             chosen = self._choose()
             if chosen is post:
-                self._running = post
-                return outcome
+                self.running = post
+                return finished.outcome
             if chosen is not None:
                 self._give(chosen)
         if slot in self._outstanding:
             # Others are before it: kept at once, since nothing that was paid for may be lost.
-            self.journal.keep_early(finished)
-            if sync:
-                self.journal.flush(sync=True)
+            try:
+                self.journal.keep_early(effect, finished, sync=sync)
+            except OutputUnusable as error:
+                self._stop(error)
         await post.sleep_until_chosen()
-        return outcome
+        return finished.outcome
+
+    async def _do(self, slot: _Slot, run: Performance) -> Finished:
+        """Do an effect for real, once a rerun is past its record: the leader may have ended without it there.
+
+        Raises:
+            InfrastructureFailed, OutputUnusable: when it cannot be done; the run has been stopped then.
+        """
+        try:
+            if self._must_look:
+                await self._record_is_over.wait()
+            outcome, measured = await run()
+            return as_read_back(
+                Finished(
+                    member=slot.post.address.id, ordinal=slot.ordinal, outcome=outcome, measured=measured
+                )
+            )
+        except Exception as error:  # the border to the outside: not the member's code has failed
+            # The record knows that it was started and not how it ended: a rerun starts it again. `OutputUnusable`:
+            # no episode could keep anything, so that the whole run ends.
+            failure = error if isinstance(error, OutputUnusable) else InfrastructureFailed(alone(error))
+            self._stop(failure)
+            await trio.lowlevel.checkpoint()  # cancelled here: what a member catches must not let it go on
+            raise failure from error
+        except BaseException:
+            slot.post.is_cancelled = True
+            raise
+
+    def now(self) -> float:
+        """Seconds since the episode began, those of earlier attempts included."""
+        return trio.current_time() - self._began
 
     def _at(self) -> Measured:
-        return Measured(at=round(trio.current_time() - self._started, 6))
+        return Measured(at=round(self.now(), 6))
 
     # -- publishing -------------------------------------------------------------------------------------------------
 
@@ -378,7 +467,6 @@ class Bus:
     ) -> int:
         """Number a message, record it and deliver it."""
         seq = self.next_seq
-        self.next_seq = seq + 1
         self.journal.put(
             Posted(
                 seq=seq,
@@ -391,6 +479,7 @@ class Bus:
                 measured=self._at(),
             )
         )
+        self.next_seq = seq + 1  # one that cannot be recorded has no number
         envelope = Envelope(
             seq=seq,
             sender=sender,
@@ -401,9 +490,11 @@ class Bus:
             deadline_seconds=deadline_seconds,
         )
         if deadline_seconds is not None:
-            self._add_deadline(seq, sender, deadline_seconds)
-        if cause and self._unanswered:
-            self._unanswered.discard(cause)
+            at = trio.current_time() + deadline_seconds
+            if self._deadlines.add(seq, sender, at=at, seconds=deadline_seconds):
+                self._watch_clock()
+        if cause and self._deadlines:
+            self._deadlines.answered(cause, to)
         if to is not None:
             self._deliver_to(envelope, to)
         if topic is not None:
@@ -435,34 +526,11 @@ class Bus:
                 self._deliver(copy, post.inbox, topic)
 
     def _deliver(self, envelope: Envelope, mailbox: Mailbox, subject: str) -> None:
-        idle = mailbox.idle
-        while idle:
-            post = idle.popleft()
-            if post.is_idle:
-                post.hand(envelope)
-                return
-        waiting = mailbox.waiting
-        if envelope.cause or len(waiting) < mailbox.capacity:
-            waiting.append(envelope)
+        if mailbox.idle and (post := mailbox.idle_server()) is not None:
+            post.hand(envelope)
             return
-        match mailbox.policies.get(subject, "block"):
-            case "reject":
-                self._say_dropped(envelope, f"the mailbox of {mailbox.name} is full")
-            case "drop-oldest":
-                oldest = waiting.popleft()
-                waiting.append(envelope)
-                self._say_dropped(
-                    oldest, f"the mailbox of {mailbox.name} is full; a newer message took its place"
-                )
-            case "latest":
-                same = [old for old in waiting if old.topic == envelope.topic and old.to == envelope.to]
-                for old in same or [waiting[0]]:
-                    waiting.remove(old)
-                    self._say_dropped(old, "a newer message took its place")
-                waiting.append(envelope)
-            case _:
-                # A sender that blocks waited for room; several copies of one message may still pass the mark.
-                waiting.append(envelope)
+        for dropped, reason in mailbox.put(envelope, subject):
+            self._say_dropped(dropped, reason)
 
     def _say_dropped(self, envelope: Envelope, reason: str) -> None:
         """Tell a sender: a message that was dropped counts as consumed."""
@@ -471,40 +539,67 @@ class Bus:
             body = Dropped(seq=envelope.seq, reason=reason)
             self.publish(RUNTIME, body, sender.address.id, None, envelope.seq, None)
 
-    # -- deadlines --------------------------------------------------------------------------------------------------
+    def note_taken(self, envelope: Envelope, by: Post) -> None:
+        """Remember who has a request that its sender waits on."""
+        sender = self._posts.get(envelope.sender)
+        if sender is not None and sender.awaited == envelope.seq:
+            sender.asked = (by, envelope)
 
-    def _add_deadline(self, seq: int, sender: MemberId, seconds: float) -> None:
-        self._unanswered.add(seq)
-        heapq.heappush(self._deadlines, (trio.current_time() + seconds, seq, sender, seconds))
-        if self._deadline_added is not None:
-            self._deadline_added.set()
+    # -- the clock --------------------------------------------------------------------------------------------------
+
+    def _watch_clock(self) -> None:
+        if self._clock_changed is not None:
+            self._clock_changed.set()
         elif self._nursery is not None:
-            self._deadline_added = trio.Event()
-            self._nursery.start_soon(self._watch_deadlines, name="deadlines")
+            self._clock_changed = trio.Event()
+            self._nursery.start_soon(self._strike, name="clock")
 
-    async def _watch_deadlines(self) -> None:
+    async def _strike(self) -> None:
+        """Look, when a deadline or the end of the wall time is due, whether it can strike."""
+        until = self._until
         while True:
-            self._deadline_added = trio.Event()
-            self._forget_answered()
-            until = self._deadlines[0][0] if self._deadlines else float("inf")
-            with trio.move_on_at(until):
-                await self._deadline_added.wait()
+            self._clock_changed = trio.Event()
+            due = self._deadlines.next()
+            with trio.move_on_at(min(until, due[0] if due is not None else until)):
+                await self._clock_changed.wait()
+            if trio.current_time() >= until:
+                self._must_look, until = True, float("inf")
             self._advance()
             await trio.lowlevel.checkpoint()
 
-    def _forget_answered(self) -> None:
-        while self._deadlines and self._deadlines[0][1] not in self._unanswered:
-            heapq.heappop(self._deadlines)
-
     def _fire(self, seq: int) -> None:
-        entry = next((entry for entry in self._deadlines if entry[1] == seq), None)
-        if entry is None:
-            raise Divergence("deadline", recorded=f"message {seq} expired", now="no such deadline stands")
-        self._deadlines.remove(entry)
-        heapq.heapify(self._deadlines)
-        if seq not in self._unanswered:
-            return
-        self._unanswered.discard(seq)
+        struck = self._deadlines.take(seq)
+        if struck is None:
+            raise Divergence(
+                self.journal.name, recorded=f"message {seq} expired", now="no such deadline stands"
+            )
+        asker, seconds = struck
         self.journal.deterministic = False
         self.journal.put(Fired(seq=seq, measured=self._at()))
-        self.publish(RUNTIME, Expired(seq=seq, deadline_seconds=entry[3]), entry[2], None, seq, None)
+        self.publish(RUNTIME, Expired(seq=seq, deadline_seconds=seconds), asker, None, seq, None)
+
+
+def _check_names(addresses: Sequence[Address]) -> None:
+    members = [address.id for address in addresses]
+    queues = {str(queue) for address in addresses for queue in address.queues}
+    for member in members:
+        if members.count(member) > 1 or member in queues or member == RUNTIME:
+            raise BadSpecification(
+                f"member {member}",
+                "its name is that of another member, of a queue or of the runtime; rename it",
+            )
+    for address in addresses:
+        if address.capacity < 1:
+            raise BadSpecification(
+                f"mailbox of {address.id}", f"{address.capacity} messages; 1 or more are needed"
+            )
+
+
+def _is_wall_time(record: AnyRecord) -> bool:
+    return isinstance(record, Fired) and record.seq == WALL_TIME
+
+
+def _broke_the_rule(post: Post) -> EngineDefect:
+    return EngineDefect(
+        f"{post.address.id} awaited something else than the methods of its Member, one at a time"
+    )

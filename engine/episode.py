@@ -3,14 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import msgspec
 import trio
 
 from engine.budget import Budget, Scope
 from engine.bus import RUNTIME, Bus
-from engine.errors import BudgetExceeded, Deadlock, MemberFailed
+from engine.errors import BadSpecification, BudgetExceeded, Deadlock, Divergence, MemberFailed, RecordDamaged
 from engine.interposers import make_interposer
 from engine.journal import Closed, Journal, Opened
 from engine.member import Chosen, Feedback, Member, Seat, Surroundings
@@ -56,7 +56,11 @@ class EpisodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def digest(self) -> str:
         """SHA-256 (hex) of the specification's canonical form."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+    def canonical(self) -> bytes:
+        """The specification as JSON with sorted keys; what the digest is taken of, and the record's head holds."""
+        return msgspec.json.encode(self, order="deterministic")
 
 
 class EpisodeResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,11 +114,16 @@ async def run_episode(
         parent_scope: the study's budget, charged along.
 
     Raises:
+        BadSpecification: two members, or a member and the engine's judge, cannot be told apart by name.
         InfrastructureFailed: the outside let the engine down; the record stands, and a rerun goes on from it.
         OutputUnusable: the record cannot be written.
         Divergence: the record in ``folder`` is of something else.
         RecordDamaged: the record cannot be read.
     """
+    if any(seat.address.id == JUDGE for seat in seats) or len({seat.address.id for seat in seats}) < len(
+        seats
+    ):
+        raise BadSpecification("team", f"two members have one name, or one is called {JUDGE!r}; rename it")
     journal = Journal(folder)
     try:
         async with pool.share(workspace or WorkspaceSpec(name=spec.id)) as shared:
@@ -141,18 +150,21 @@ class _Running:
     ) -> None:
         self.spec, self.journal, self.around = spec, journal, around
         self.seats = {seat.address.id: seat for seat in seats}
-        self.began = trio.current_time()
-        self.spent_before = journal.last_at
+        # Earlier attempts count, up to the last line that each left on the record.
+        self.began = trio.current_time() - journal.last_at
         self.messages = 0
 
     async def to_the_end(self) -> EpisodeResult:
         spec, journal = self.spec, self.journal
+        if journal.replaying:
+            _check_head(journal, spec)
         journal.put(
             Opened(
                 episode=spec.id,
                 spec=spec.digest(),
                 seeds=spec.seeds,
                 deterministic=not spec.team.arrival_order,
+                specification=msgspec.Raw(spec.canonical()),
             )
         )
         outcome, reason = await self._research()
@@ -165,7 +177,6 @@ class _Running:
     async def _research(self) -> tuple[Ending, str]:
         """Let the team work until it hands in, or cannot go on; an episode is scored as it stands."""
         wall = self.spec.budget.wall_seconds
-        left = float("inf") if wall is None else max(0.0, wall - self.spent_before)
         interposers = [
             make_interposer(each, runtime_stream(self.spec.seeds, f"interposer {number}"))
             for number, each in enumerate(self.spec.team.interpositions)
@@ -175,22 +186,22 @@ class _Running:
             self.journal,
             interposers=interposers,
             arrival_order=self.spec.team.arrival_order,
+            began=self.began,
+            until=float("inf") if wall is None else self.began + wall,
         )
         bus.publish(RUNTIME, self._brief(), None, BRIEF, 0, None)
         outcome: Ending = "submitted"
         reason = ""
-        with trio.move_on_after(left) as scope:
-            try:
-                await bus.run(self._live)
-            except Deadlock as error:
-                outcome, reason = "deadlock", str(error)
-            except MemberFailed as error:
-                outcome = "budget" if isinstance(error.__cause__, BudgetExceeded) else "error"
-                reason = str(error)
-        self.messages = bus.next_seq - 1
-        if scope.cancelled_caught:
-            self.journal.deterministic = False
+        try:
+            await bus.run(self._live)
+        except Deadlock as error:
+            outcome, reason = "deadlock", str(error)
+        except MemberFailed as error:
+            outcome = "budget" if isinstance(error.__cause__, BudgetExceeded) else "error"
+            reason = str(error)
+        if bus.is_out_of_time:
             outcome, reason = "budget", f"the wall time of {wall:g} s was used up"
+        self.messages = bus.next_seq - 1
         return outcome, reason
 
     async def _live(self, post: Post) -> None:
@@ -230,7 +241,7 @@ class _Running:
                 seed = evaluation_seed(spec.seeds, split=split, ordinal=1)
                 scores[artefact, split] = await member.score(artefact, split=split, seed=seed)
 
-        await Bus([Address(id=JUDGE, leads=True)], self.journal).run(judge)
+        await Bus([Address(id=JUDGE, leads=True)], self.journal, began=self.began).run(judge)
         return EpisodeResult(
             episode=spec.id,
             spec=spec,
@@ -247,8 +258,56 @@ class _Running:
             evaluations=around.evaluations,
             spending=around.scope.spending(),
             deterministic=self.journal.deterministic and not spec.team.arrival_order,
-            measured=Measured(seconds=round(self.spent_before + trio.current_time() - self.began, 3)),
+            measured=Measured(seconds=round(trio.current_time() - self.began, 3)),
         )
+
+
+def _check_head(journal: Journal, spec: EpisodeSpec) -> None:
+    """Refuse to go on with the record of another specification.
+
+    Raises:
+        Divergence: naming what differs.
+        RecordDamaged: when the record does not begin with a head.
+    """
+    head = journal.opened()
+    if head is None:
+        raise RecordDamaged(
+            f"{journal.name}: its first line is no head; restore it, or remove the episode's folder"
+        )
+    if head.spec != spec.digest():
+        recorded, now = _difference(bytes(head.specification), spec.canonical())
+        raise Divergence(journal.name, recorded=recorded, now=now)
+
+
+def _difference(recorded: bytes, now: bytes) -> tuple[str, str]:
+    """Where two canonical specifications differ first, by the path of the field."""
+    try:
+        return _first_difference(msgspec.json.decode(recorded), msgspec.json.decode(now), "")
+    except msgspec.DecodeError:
+        return "another specification, which it does not hold", "this one"
+
+
+def _first_difference(old: object, new: object, path: str) -> tuple[str, str]:
+    before, after = _parts(old), _parts(new)
+    if before is not None and after is not None:
+        for name in sorted({*before, *after}):
+            if before.get(name) != after.get(name):
+                return _first_difference(
+                    before.get(name), after.get(name), f"{path}.{name}" if path else name
+                )
+    return f"{path} {_value(old)}", f"{path} {_value(new)}"
+
+
+def _parts(value: object) -> dict[str, object] | None:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value)
+    if isinstance(value, list):
+        return {str(place): each for place, each in enumerate(cast("list[object]", value))}
+    return None
+
+
+def _value(value: object) -> str:
+    return "left out" if value is None else msgspec.json.encode(value).decode()
 
 
 async def _nothing(_member: Member) -> None:

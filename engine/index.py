@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from engine.episode import EpisodeResult
-from engine.errors import OutputUnusable, RecordDamaged
+from engine.errors import BadSpecification, OutputUnusable, RecordDamaged
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS episodes (
@@ -24,35 +24,62 @@ class Index:
         self._connection, self._path = connection, path
 
     def done(self, episode: str, spec: str) -> EpisodeResult | None:
-        """The result of an episode that has ended, if it had this specification.
+        """The result of an episode, if it has ended.
 
         Args:
             episode: its name.
             spec: SHA-256 (hex) of its specification.
+
+        Raises:
+            BadSpecification: when an episode of that name but another specification has ended here.
+            RecordDamaged: when the index cannot be read.
         """
-        row = self._connection.execute(
-            "SELECT result FROM episodes WHERE episode = ? AND spec = ?", (episode, spec)
-        ).fetchone()
-        return None if row is None else _decode(row[0], self._path)
+        rows = self._rows("SELECT spec, result FROM episodes WHERE episode = ?", episode)
+        if not rows:
+            return None
+        known, result = rows[0]
+        if known != spec:
+            raise self._another(episode)
+        return _decode(result, self._path)
 
     def results(self) -> tuple[EpisodeResult, ...]:
-        """Every result, by episode name."""
-        rows = self._connection.execute("SELECT result FROM episodes ORDER BY episode").fetchall()
-        return tuple(_decode(row[0], self._path) for row in rows)
+        """Every result, by episode name.
+
+        Raises:
+            RecordDamaged: when the index cannot be read.
+        """
+        rows = self._rows("SELECT spec, result FROM episodes ORDER BY episode")
+        return tuple(_decode(result, self._path) for _, result in rows)
+
+    def _rows(self, query: str, *values: str) -> list[tuple[str, bytes]]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise RecordDamaged(
+                f"{self._path} cannot be read: {error}; remove it, and a rerun makes it again from the journals"
+            ) from error
+
+    def _another(self, episode: str) -> BadSpecification:
+        return BadSpecification(
+            f"{self._path}",
+            f"{episode} has ended here with another specification; name another folder with --out",
+        )
 
     def commit(self, result: EpisodeResult) -> None:
         """Put down that an episode has ended; a second time changes nothing.
 
         Raises:
+            BadSpecification: when an episode of that name but another specification has ended here.
             OutputUnusable: when it cannot be written.
         """
+        spec = result.spec.digest()
         try:
             with self._connection:
                 self._connection.execute(
                     "INSERT INTO episodes VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                     (
                         result.episode,
-                        result.spec.digest(),
+                        spec,
                         result.outcome,
                         result.final.value,
                         msgspec.json.encode(result),
@@ -62,12 +89,14 @@ class Index:
             raise OutputUnusable(
                 f"cannot write {self._path}: {error}; free some space and run again"
             ) from error
+        if self._rows("SELECT spec, x'' FROM episodes WHERE episode = ?", result.episode)[0][0] != spec:
+            raise self._another(result.episode)
 
 
 def _decode(blob: bytes, path: Path) -> EpisodeResult:
     try:
         return msgspec.json.decode(blob, type=EpisodeResult)
-    except msgspec.DecodeError as error:
+    except ValueError as error:  # a `DecodeError` is one, and so is a bad encoding
         raise RecordDamaged(f"{path}: {error}; it was written by another version, or changed") from error
 
 

@@ -1,27 +1,36 @@
 """The append-only record of an episode: one JSON object a line, written in batches on the loop.
 
 Two files. ``journal.jsonl`` is in the episode's logical order and is what two runs are compared by. An answer that
-arrives before its turn is kept at once in ``early.jsonl``, so that nothing paid for is lost, and moves to the journal
-when its turn comes. Opening repairs a torn tail by cutting at the last whole line.
+arrives before its turn is kept at once in ``early.jsonl``, with the effect that it belongs to, so that nothing paid for
+is lost, and moves to the journal when its turn comes. Opening repairs a torn tail by cutting at the last whole line.
 """
 
+import math
 import os
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
 from engine.effects import AnyEffect, AnyOutcome
-from engine.errors import Divergence, OutputUnusable, RecordDamaged
+from engine.errors import BadSpecification, Divergence, OutputUnusable, RecordDamaged
 from engine.messages import MESSAGES_VERSION, AnyBody, Envelope, MemberId, Queue, Topic
 from engine.seeds import Seeds
 from engine.task import Measured
 
 JOURNAL_VERSION = 1
+"""Raised when a record changes its meaning; a record of a later version is refused."""
 BATCH_BYTES = 1 << 16
 """What is held back at most between two writes."""
+
+
+_NOTHING = msgspec.Raw()
+
+
+class NewerRecord(RecordDamaged):
+    """Raised when a record was written by a later version than this one can read."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,6 +51,8 @@ class Opened(Record, frozen=True, tag=True):
     messages: int = MESSAGES_VERSION
     deterministic: bool = True
     """False where results are released as they arrive."""
+    specification: msgspec.Raw = _NOTHING
+    """The resolved specification itself: the bytes that ``spec`` is the digest of."""
 
 
 class Posted(Record, frozen=True, tag=True):
@@ -88,6 +99,7 @@ class Fired(Record, frozen=True, tag=True):
     """A deadline struck: the clock decided, so the record is not deterministic from here."""
 
     seq: int
+    """The message that nobody answered in time; 0: the episode's wall time is used up."""
 
 
 class Decided(Record, frozen=True, tag=True):
@@ -131,25 +143,54 @@ def read_journal(path: Path) -> Iterator[AnyRecord]:
 
     Raises:
         RecordDamaged: when a line before the last cannot be read.
+        NewerRecord: when a later version wrote it.
     """
-    for number, line in _whole_lines(path):
-        yield _decode(line, path, number)
+    for record, _ in _records(path):
+        yield record
 
 
-def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _records(path: Path) -> Iterator[tuple[AnyRecord, int]]:
+    """Each whole record with the bytes of its line. A last line that cannot be read is a torn tail, not damage."""
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.endswith(b"\n"):
-                yield number, line
+        line = file.readline()
+        number = 1
+        while line.endswith(b"\n"):
+            following = file.readline()
+            if number == 1:
+                _check_version(line, path)
+            try:
+                record = _decoder.decode(line)
+            except (ValueError, RecursionError) as error:  # a `DecodeError` is one, and so is a bad encoding
+                if not following:
+                    return
+                raise RecordDamaged(
+                    f"{path}, line {number}: {error}; restore it, or remove the episode's folder"
+                ) from error
+            yield record, len(line)
+            line, number = following, number + 1
 
 
-def _decode(line: bytes, path: Path, number: int) -> AnyRecord:
+class _Head(msgspec.Struct):
+    """Of a first line, what every version has."""
+
+    version: int = JOURNAL_VERSION
+    messages: int = MESSAGES_VERSION
+
+
+def _check_version(line: bytes, path: Path) -> None:
     try:
-        return _decoder.decode(line)
-    except msgspec.DecodeError as error:
-        raise RecordDamaged(
-            f"{path}, line {number}: {error}; restore it, or remove the episode's folder"
-        ) from error
+        head = msgspec.json.decode(line, type=_Head)
+    except ValueError:
+        return
+    for what, found, known in (
+        ("journal", head.version, JOURNAL_VERSION),
+        ("messages", head.messages, MESSAGES_VERSION),
+    ):
+        if found > known:
+            raise NewerRecord(
+                f"{path}: version {found} of {what}, and this program reads up to {known}; "
+                "use the later program that wrote it, or another folder"
+            )
 
 
 class Journal:
@@ -177,39 +218,36 @@ class Journal:
         self._unsynced: list[int] = []
         self._expected: deque[AnyRecord] = deque()
         self._answers: dict[tuple[MemberId, int], Finished] = {}
+        self._early_answers: dict[tuple[MemberId, int], tuple[AnyEffect, Finished]] = {}
+        self._failure: OutputUnusable | None = None
         self._file = self._early = -1
         if folder is not None:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                self._file = self._open(folder / "journal.jsonl")
-                self._early = self._open(folder / "early.jsonl")
+                self._expected.extend(_repaired(folder / "journal.jsonl"))
+                early = _repaired(folder / "early.jsonl")
+                self._file, self._early = _open(folder / "journal.jsonl"), _open(folder / "early.jsonl")
             except OSError as error:
                 self.close()
                 raise OutputUnusable(
                     f"cannot write in {folder}: {error.strerror or error}; choose another folder with --out"
                 ) from error
+            self._answers = {(r.member, r.ordinal): r for r in self._expected if isinstance(r, Finished)}
+            self.last_at = max((r.measured.at for r in self._expected if r.measured is not None), default=0.0)
+            self._remember_early(early)
 
-    def _open(self, path: Path) -> int:
-        if path.exists():
-            whole = 0
-            records: list[AnyRecord] = []
-            size = path.stat().st_size
-            for number, line in _whole_lines(path):
-                try:
-                    records.append(_decode(line, path, number))
-                except RecordDamaged:
-                    # A crash of the machine can leave a last block of rubbish; anything earlier is damage.
-                    if whole + len(line) < size:
-                        raise
-                    break
-                whole += len(line)
-            if whole < size:
-                os.truncate(path, whole)
-            self._answers.update({(r.member, r.ordinal): r for r in records if isinstance(r, Finished)})
-            if path.name == "journal.jsonl":
-                self._expected.extend(records)
-                self.last_at = max((r.measured.at for r in records if r.measured is not None), default=0.0)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    def _remember_early(self, records: list[AnyRecord]) -> None:
+        effects: dict[tuple[MemberId, int], AnyEffect] = {}
+        for record in records:
+            if isinstance(record, Started):
+                effects[record.member, record.ordinal] = record.effect
+            elif isinstance(record, Finished) and (key := (record.member, record.ordinal)) in effects:
+                self._early_answers[key] = (effects[key], record)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "journal" if self.folder is None else str(self.folder)
 
     @property
     def replaying(self) -> bool:
@@ -230,33 +268,47 @@ class Journal:
         last = self._expected[-1] if self._expected else None
         return last if isinstance(last, Closed) else None
 
-    def answer(self, member: MemberId, ordinal: int) -> Finished | None:
-        """The recorded outcome of an effect, where there is one."""
-        return self._answers.get((member, ordinal))
+    def answer(self, member: MemberId, ordinal: int, effect: AnyEffect) -> Finished | None:
+        """The recorded outcome of an effect, where there is one; asked for once.
+
+        An early one counts only for the effect that it was the outcome of: where arrival decides the order, what comes
+        after a lost tail may be another.
+        """
+        recorded = self._answers.pop((member, ordinal), None)
+        if recorded is not None:
+            return recorded
+        asked, early = self._early_answers.get((member, ordinal), (None, None))
+        return early if asked == effect else None
 
     def put(self, record: AnyRecord) -> None:
         """Add a record, or hold it against what the record has here.
 
         Raises:
             Divergence: when the rerun does something else.
+            BadSpecification, TypeError, ValueError: when it holds what JSON cannot hold; nothing is put then.
+            OutputUnusable: when it cannot be written.
         """
         if self._expected:
-            known = self._expected.popleft()
-            if _plain(known) != _plain(record):
-                where = f"{self.folder}" if self.folder is not None else "journal"
-                raise Divergence(where, recorded=_show(known), now=_show(record))
-            return
-        if self._file >= 0:
-            self._buffer += _encoder.encode(record)
+            known = _plain(self._expected[0])
+            if known != _plain(record) and known != _plain(_decoder.decode(_encoded(record))):
+                raise diverged(self.name, known, record)
+            self._expected.popleft()
+        elif self._file >= 0:
+            self._buffer += _encoded(record)
             self._buffer += b"\n"
             if len(self._buffer) > BATCH_BYTES:
                 self.flush()
 
-    def keep_early(self, record: Finished) -> None:
-        """Keep an outcome whose turn has not come."""
-        if self._early >= 0 and (record.member, record.ordinal) not in self._answers:
-            self._write(self._early, _encoder.encode(record) + b"\n")
-        self._answers[record.member, record.ordinal] = record
+    def keep_early(self, effect: AnyEffect, record: Finished, *, sync: bool) -> None:
+        """Keep an outcome whose turn has not come.
+
+        Raises:
+            OutputUnusable: when it cannot be written.
+        """
+        if self._early >= 0:
+            started = Started(member=record.member, ordinal=record.ordinal, effect=effect)
+            self._write(self._early, bytearray(_encoder.encode_lines((started, record))))
+            self.flush(sync=sync)
 
     def flush(self, *, sync: bool = False) -> None:
         """Write what is held back; with ``sync`` also down to the disk.
@@ -266,7 +318,6 @@ class Journal:
         """
         if self._buffer:
             self._write(self._file, self._buffer)
-            self._buffer.clear()
         if sync:
             try:
                 while self._unsynced:
@@ -275,23 +326,24 @@ class Journal:
             except OSError as error:
                 raise self._unusable(error) from error
 
-    def _write(self, file: int, data: bytes | bytearray) -> None:
+    def _write(self, file: int, data: bytearray) -> None:
+        """Write and empty ``data``. After a failure nothing is written any more: it would follow half a line."""
+        if self._failure is not None:
+            raise self._failure
         if file not in self._unsynced:
             self._unsynced.append(file)
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(file, view) :]
+            while data:
+                del data[: os.write(file, data)]
         except OSError as error:
             raise self._unusable(error) from error
-        finally:
-            view.release()
 
     def _unusable(self, error: OSError) -> OutputUnusable:
-        return OutputUnusable(
+        self._failure = OutputUnusable(
             f"cannot write the record in {self.folder}: {error.strerror or error}; "
             "free some space and run the same command again, it goes on from here"
         )
+        return self._failure
 
     def close(self) -> None:
         """Write what is left, best effort, and let go of the files. Idempotent."""
@@ -312,9 +364,55 @@ class Journal:
             (self.folder / "early.jsonl").unlink(missing_ok=True)
 
 
+def _repaired(path: Path) -> list[AnyRecord]:
+    """The records of a file, if it is there, after what follows the last whole one was cut off."""
+    if not path.exists():
+        return []
+    found = list(_records(path))
+    whole = sum(length for _, length in found)
+    if whole < path.stat().st_size:
+        os.truncate(path, whole)
+    return [record for record, _ in found]
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+
+def _encoded(record: AnyRecord) -> bytes:
+    """A record's line, of which a reader makes the same record.
+
+    Raises:
+        BadSpecification: when it holds a number that is not finite: JSON has none, and a null would come back.
+    """
+    line = _encoder.encode(record)
+    if b"null" in line and not _is_finite(msgspec.to_builtins(record)):
+        raise BadSpecification(
+            type(record).__name__,
+            "a number in it is not finite; leave it out, or say None where that is allowed",
+        )
+    return line
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, cast("dict[str, object]", value).values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, cast("list[object]", value)))
+    return True
+
+
 def _plain(record: AnyRecord) -> AnyRecord:
     return record if record.measured is None else msgspec.structs.replace(record, measured=None)
 
 
-def _show(record: AnyRecord) -> str:
-    return _encoder.encode(_plain(record)).decode()
+def diverged(where: str, recorded: AnyRecord, now: AnyRecord | None) -> Divergence:
+    """The error that says where a rerun left its record: from shortly before the first difference."""
+    known = _encoder.encode(_plain(recorded)).decode()
+    new = _encoder.encode(_plain(now)).decode() if now is not None else "a stop"
+    same = next((n for n, (a, b) in enumerate(zip(known, new, strict=False)) if a != b), 0)
+    begin = max(0, same - 60) if same > 120 else 0
+    cut = "…" if begin else ""
+    return Divergence(where, recorded=cut + known[begin:], now=cut + new[begin:])

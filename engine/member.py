@@ -37,6 +37,7 @@ from engine.shared_workspace import SharedWorkspace
 from engine.store import ArtefactStore
 from engine.task import Judge, Measured, Score, Split, Task
 from engine.team import TeamSpec
+from engine.workspace.errors import FileRefused, InvalidCommand, InvalidPath, WorkspaceFull
 
 MAX_OUTPUT_CHARACTERS = 20_000
 """Of a command's output, in the record and to a member."""
@@ -218,6 +219,9 @@ class Member:
             language: which.
             artefact: the folder's content is made this artefact's first.
             wall_seconds: after which its process tree is killed.
+
+        Returns:
+            How it ended; exit code 126, with the reason in ``stderr``, where it could not be started.
         """
         if not self._post.is_reliving:
             self.scope.charge("steps", 1)
@@ -225,9 +229,13 @@ class Member:
 
         async def command() -> tuple[AnyOutcome, Measured]:
             files = self.store.get(artefact) if artefact is not None else None
-            result = await self._around.workspace.run(
-                str(self.id), source, language=language, files=files, wall_seconds=wall_seconds
-            )
+            try:
+                result = await self._around.workspace.run(
+                    str(self.id), source, language=language, files=files, wall_seconds=wall_seconds
+                )
+            except (FileRefused, InvalidCommand, InvalidPath, WorkspaceFull) as error:
+                # What it has left in its folder stands in the way: its own doing, and the same again in a rerun.
+                return CommandOutcome(exit_code=126, stdout="", stderr=str(error)), Measured()
             usage = result.measured
             outcome = CommandOutcome(
                 exit_code=result.exit_code,
@@ -291,11 +299,11 @@ class Member:
         return completion
 
     async def now(self) -> float:
-        """Seconds since the episode began: an effect, and recorded as one."""
+        """Seconds since the episode began, earlier attempts included: an effect, and recorded as one."""
 
         async def read() -> tuple[AnyOutcome, Measured]:
             await trio.lowlevel.checkpoint()
-            return Reading(seconds=trio.current_time() - self._around.workspace.started), Measured()
+            return Reading(seconds=self._post.elapsed), Measured()
 
         outcome = await self._post.perform(ClockReading(), read)
         if isinstance(outcome, Reading):

@@ -1,7 +1,9 @@
 """A member's end of the bus: its mailboxes, and what it may ask the bus for."""
 
+import math
+import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -9,8 +11,9 @@ import trio
 from trio.lowlevel import Abort, RaiseCancelT, current_task, reschedule, wait_task_rescheduled
 
 from engine.effects import AnyEffect, AnyOutcome
-from engine.errors import Divergence, EngineDefect
+from engine.errors import BadSpecification, Divergence, EngineDefect
 from engine.journal import Decided
+from engine.mailbox import Mailbox
 from engine.messages import AnyBody, Envelope, MemberId, Queue, Topic
 from engine.task import Measured
 from engine.team import FailurePolicy, MailboxPolicy
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 Performance: TypeAlias = Callable[[], Awaitable[tuple[AnyOutcome, Measured]]]
 """Does an effect for real."""
+MAX_TURNS = 200
+"""How often members may go on without waiting before the loop gets its turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,23 +50,6 @@ class Address:
     leads: bool = False
 
 
-class Mailbox:
-    """Messages that wait in one place, the members who would take one, and the senders who wait for room."""
-
-    __slots__ = ("capacity", "idle", "name", "policies", "senders", "servers", "waiting")
-
-    def __init__(self, name: str, capacity: int, policies: Mapping[str, MailboxPolicy]) -> None:
-        self.name, self.capacity, self.policies = name, capacity, policies
-        self.waiting: deque[Envelope] = deque()
-        self.idle: deque[Post] = deque()
-        self.senders: deque[Post] = deque()
-        self.servers = 0
-
-    def is_full_for(self, subject: str) -> bool:
-        """Whether a sender would have to wait: no room, and its policy is to block."""
-        return len(self.waiting) >= self.capacity and self.policies.get(subject, "block") == "block"
-
-
 _Event: TypeAlias = Envelope | tuple[Envelope] | int | AnyOutcome
 """In a member's past: a message it took, an answer it waited for, a message it posted, an outcome."""
 
@@ -73,7 +61,6 @@ class Post:
     """
 
     __slots__ = (
-        "_awaited",
         "_bus",
         "_history",
         "_mailboxes",
@@ -83,7 +70,11 @@ class Post:
         "_task",
         "_value",
         "address",
+        "asked",
+        "awaited",
+        "handling",
         "inbox",
+        "is_cancelled",
         "is_gone",
         "is_idle",
         "restarts",
@@ -93,15 +84,20 @@ class Post:
     def __init__(self, bus: "Bus", address: Address, mailboxes: Sequence[Mailbox]) -> None:
         self.address = address
         self.inbox = mailboxes[0]
-        self.is_gone = self.is_idle = False
+        self.is_gone = self.is_idle = self.is_cancelled = False
         self.restarts = 0
         self.why = "its turn"
         self._bus = bus
         self._mailboxes = mailboxes
         self._task: trio.lowlevel.Task | None = None
         self._value: Envelope | None = None
-        self._awaited = 0
         self._ordinal = 0
+        self.awaited = 0
+        """The message whose answer it waits for and nothing else; 0 for none."""
+        self.asked: tuple[Post, Envelope] | None = None
+        """Who took that message."""
+        self.handling: Envelope | None = None
+        """The last message it took, where it has not answered it."""
         # Kept only where a restart may need it: what this member got, posted and did, in order.
         self._history: list[_Event] | None = [] if address.failure == "restart" else None
         self._past: deque[_Event] = deque()
@@ -117,16 +113,15 @@ class Post:
         """
         if self._past:
             return self._past_message()
+        await self._begin()
         envelope, self._retry = self._retry, None
         if envelope is None:
             envelope = self._take()
         if envelope is None:
-            self.is_idle, self.why = True, "a message"
-            for mailbox in self._mailboxes:
-                if self not in mailbox.idle:
-                    mailbox.idle.append(self)
-            await self._bus.park(self)
-            envelope = self._handed()
+            envelope = await self._wait_for_message()
+        self.handling = envelope
+        if envelope.to is not None and not envelope.cause:
+            self._bus.note_taken(envelope, self)
         if self._history is not None:
             self._history.append(envelope)
         return envelope
@@ -147,8 +142,12 @@ class Post:
         """
         if self._past:
             return self._past_seq()
+        await self._begin()
+        _check_deadline(deadline_seconds)
         await self._wait_for_room(to, topic, cause)
         seq = self._bus.publish(self.address.id, body, to, topic, cause, deadline_seconds)
+        if cause and self.handling is not None and self.handling.seq == cause:
+            self.handling = None
         if self._history is not None:
             self._history.append(seq)
         return seq
@@ -160,14 +159,18 @@ class Post:
         if self._past:
             self._past_seq()
             return self._past_answer()
+        await self._begin()
+        _check_deadline(deadline_seconds)
         await self._wait_for_room(to, None, 0)
-        # Said before publishing: a message that cannot be delivered is answered at once.
-        self._awaited = self._bus.next_seq
-        self.why = f"an answer from {to}"
-        seq = self._bus.publish(self.address.id, body, to, None, 0, deadline_seconds)
-        if self._value is None:
-            await self._bus.park(self)
-        self._awaited = 0
+        try:
+            # Said before publishing: a message that cannot be delivered is answered at once.
+            self.awaited = self._bus.next_seq
+            self.why = f"an answer from {to}"
+            seq = self._bus.publish(self.address.id, body, to, None, 0, deadline_seconds)
+            if self._value is None:
+                await self._bus.park(self)
+        finally:
+            self.awaited, self.asked = 0, None
         answer = self._handed()
         if self._history is not None:
             self._history += (seq, (answer,))
@@ -188,6 +191,7 @@ class Post:
         """
         if self._past:
             return self._past_outcome()
+        await self._begin()
         self._ordinal += 1
         outcome = await self._bus.perform(self, self._ordinal, effect, run, sync=sync)
         if self._history is not None:
@@ -195,36 +199,41 @@ class Post:
         return outcome
 
     def decide(self, what: str, chosen: str, *, rule: str, candidates: Mapping[str, float]) -> None:
-        """Put a decision on the record."""
-        if not self._past:
-            # Worths come out of numpy, whose floats no record holds.
-            plain = {name: float(worth) for name, worth in candidates.items()}
-            record = Decided(member=self.address.id, what=what, chosen=chosen, rule=rule, candidates=plain)
+        """Put a decision on the record. A worth that is infinite becomes the largest float; one that is none is left out."""
+        # A member that is being cancelled has no baton: what it does on its way out is no part of the episode.
+        if not self._past and self._bus.running is self:
+            record = Decided(
+                member=self.address.id,
+                what=what,
+                chosen=chosen,
+                rule=rule,
+                candidates=_plain_worths(candidates),
+            )
             self._bus.journal.put(record)
 
     # -- restarts ---------------------------------------------------------------------------------------------------
 
-    def rewind(self) -> Envelope | None:
+    def rewind(self) -> None:
         """Make ready to live the past again, up to the message at which it failed; that one comes once more.
 
-        Returns:
-            The message at which it failed, if it was handling one.
+        What was posted and done since that message is posted and done again.
         """
         history = self._history or []
-        got = [place for place, event in enumerate(history) if isinstance(event, Envelope)]
-        failed_at = None
-        if got:
-            last = history[got[-1]]
-            failed_at = last if isinstance(last, Envelope) else None
-            del history[got[-1] :]
-        self._retry = failed_at
+        if not self._past and self._retry is None:  # else it failed again before it came to that message
+            got = [place for place, event in enumerate(history) if isinstance(event, Envelope)]
+            if got:
+                last = history[got[-1]]
+                self._retry = last if isinstance(last, Envelope) else None
+                del history[got[-1] :]
         self._past = deque(history)
-        return failed_at
 
-    @property
-    def handling(self) -> Envelope | None:
-        """The last message it took, where that is remembered."""
-        return next((e for e in reversed(self._history or []) if isinstance(e, Envelope)), None)
+    def unanswered(self, others: "Iterable[Post]") -> list[Envelope]:
+        """Messages that wait for this member's answer: the one it took last, and all that a sender waits on."""
+        found = [each.asked[1] for each in others if each.asked is not None and each.asked[0] is self]
+        handling = self.handling
+        if handling is not None and not handling.cause and handling.to is not None and handling not in found:
+            found.append(handling)
+        return sorted(found, key=lambda envelope: envelope.seq)
 
     @property
     def is_reliving(self) -> bool:
@@ -268,7 +277,7 @@ class Post:
 
     def accepts(self, cause: int) -> bool:
         """Whether it waits for the answer to this message and nothing else."""
-        return bool(cause) and self._awaited == cause and self._value is None
+        return bool(cause) and self.awaited == cause and self._value is None
 
     def hand_answer(self, envelope: Envelope) -> None:
         """Give the answer it waits for; the member may not have begun to wait yet."""
@@ -279,9 +288,11 @@ class Post:
     async def sleep_until_chosen(self) -> None:
         """Wait for the baton."""
         self._task = current_task()
+        self._bus.turns = 0
 
         def abort(_raise_cancel: RaiseCancelT) -> Abort:
             self._task = None
+            self.is_cancelled = True
             return Abort.SUCCEEDED
 
         await wait_task_rescheduled(abort)
@@ -296,6 +307,18 @@ class Post:
         task, self._task = self._task, None
         if task is not None:
             reschedule(task)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the episode began."""
+        return self._bus.now()
+
+    async def _begin(self) -> None:
+        """Before anything it does: it must have the baton, and now and then the loop needs its turn."""
+        bus = self._bus
+        bus.turns += 1
+        if bus.running is not self or bus.turns > MAX_TURNS:
+            await bus.let_others_breathe(self)
 
     def _handed(self) -> Envelope:
         envelope, self._value = self._value, None
@@ -314,8 +337,37 @@ class Post:
             self._bus.make_ready(best.senders.popleft())
         return best.waiting.popleft()
 
+    async def _wait_for_message(self) -> Envelope:
+        self.is_idle, self.why = True, "a message"
+        for mailbox in self._mailboxes:
+            if self not in mailbox.idle:
+                mailbox.idle.append(self)
+            if mailbox.senders:
+                # A sender's message was handed on without waiting here, so that no taking made room for the next.
+                self._bus.make_ready(mailbox.senders.popleft())
+        await self._bus.park(self)
+        return self._handed()
+
     async def _wait_for_room(self, to: str | None, topic: Topic | None, cause: int) -> None:
         while (mailbox := self._bus.full_mailbox(self.address.id, to, topic, cause)) is not None:
             mailbox.senders.append(self)
             self.why = f"room in the mailbox of {mailbox.name}"
-            await self._bus.park(self)
+            try:
+                await self._bus.park(self)
+            finally:
+                if self in mailbox.senders:  # a deadlock was told to it, and it may go on
+                    mailbox.senders.remove(self)
+
+
+def _check_deadline(seconds: float | None) -> None:
+    if seconds is not None and not 0 <= seconds < math.inf:
+        raise BadSpecification("deadline_seconds", f"{seconds:g}; give 0 or more, or None for no deadline")
+
+
+def _plain_worths(candidates: Mapping[str, float]) -> dict[str, float]:
+    """As a record can hold them: JSON knows neither numpy's floats nor infinity."""
+    largest = sys.float_info.max
+    worths = {name: float(worth) for name, worth in candidates.items()}
+    return {
+        name: min(max(worth, -largest), largest) for name, worth in worths.items() if not math.isnan(worth)
+    }

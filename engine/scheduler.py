@@ -1,6 +1,7 @@
 """Many episodes on one loop, under named limits; interrupted at any point, the same call goes on from the records."""
 
 import os
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import trio
 
 from engine.bus import InfrastructureFailed
 from engine.episode import EpisodeResult, EpisodeSpec
-from engine.errors import EngineError, OutputUnusable
+from engine.errors import BadSpecification, EngineError, OutputUnusable
 from engine.index import Index
 
 Origin: TypeAlias = Literal["asked", "default", "cores"]
@@ -121,8 +122,15 @@ async def run_episodes(
         report: told of each start and end; must not raise.
 
     Raises:
+        BadSpecification: two of them have one name, or one has ended here with another specification.
         OutputUnusable: when the index or a record cannot be written: nothing else could be kept either.
     """
+    for name, count in Counter(spec.id for spec in specs).items():
+        if count > 1:
+            raise BadSpecification(
+                name, "two episodes have this name, and would share a record; rename a team"
+            )
+    known = {spec.id: index.done(spec.id, spec.digest()) for spec in specs}
     done: dict[str, EpisodeResult] = {}
     failed: dict[str, str] = {}
     places = trio.CapacityLimiter(limits.episodes.value)
@@ -135,7 +143,7 @@ async def run_episodes(
                 result = await run_one(spec, folder / "episodes" / spec.id)
             except OutputUnusable:
                 raise
-            except EngineError as error:
+            except Exception as error:  # noqa: BLE001 - the border of an episode: no fault in it harms another
                 cause = error.error if isinstance(error, InfrastructureFailed) else error
                 failed[spec.id] = f"{type(cause).__name__}: {cause}"
                 report(Progress(episode=spec.id, event="failed", reason=failed[spec.id]))
@@ -146,10 +154,10 @@ async def run_episodes(
 
     async with _unwrapped(OutputUnusable), trio.open_nursery() as nursery:
         for spec in specs:
-            known = index.done(spec.id, spec.digest())
-            if known is not None:
-                done[spec.id] = known
-                report(Progress(episode=spec.id, event="known", result=known))
+            result = known[spec.id]
+            if result is not None:
+                done[spec.id] = result
+                report(Progress(episode=spec.id, event="known", result=result))
             else:
                 # Started in the order asked for: `start` waits until the episode has its place.
                 await nursery.start(one, spec)

@@ -5,6 +5,7 @@ When another episode needs one, the workspace that was idle longest is *parked*:
 its next command opens it again with those files.
 """
 
+import shlex
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -13,6 +14,7 @@ import msgspec
 import trio
 
 from engine.errors import WorkspaceError
+from engine.workspace.errors import FileRefused
 from engine.workspace.interface import Backend, CommandResult, Workspace, WorkspaceSpec
 
 SETTLE_SECONDS = 10.0
@@ -30,7 +32,7 @@ class SharedWorkspace:
         self._users = 0
         self._last_used = 0.0
         self._can_park = True
-        self._gone = False
+        self._trouble: Exception | None = None
 
     async def run(
         self,
@@ -51,17 +53,25 @@ class SharedWorkspace:
             wall_seconds: after which the program is killed.
 
         Raises:
+            FileRefused, InvalidPath, WorkspaceFull: when what is in the folder stands in the way.
             IsolationUnavailable, WorkspaceError: when it cannot be run here.
         """
         self._users += 1
         try:
             workspace = await self._opened()
-            if files is not None:
-                await workspace.run_shell(f"rm -rf -- ./{folder} && mkdir -p ./{folder}")
-                for path, content in files.items():
-                    await workspace.write(f"{folder}/{path}", content)
-            else:
-                await workspace.run_shell(f"mkdir -p ./{folder}")
+            place = shlex.quote(f"./{folder}")
+            made = await workspace.run_shell(
+                # What ran there before may have taken away its own right to write.
+                f"chmod -R u+rwx -- {place} 2>/dev/null; rm -rf -- {place} && mkdir -p -- {place}"
+                if files is not None
+                else f"mkdir -p -- {place}"
+            )
+            if made.exit_code != 0:
+                raise FileRefused(
+                    folder, "cannot be made a folder: " + made.stderr[-200:].decode(errors="replace")
+                )
+            for path, content in (files or {}).items():
+                await workspace.write(f"{folder}/{path}", content)
             limits = msgspec.structs.replace(self._spec.limits, wall_seconds=wall_seconds)
             if language == "python":
                 return await workspace.run_python(source, cwd=folder, limits=limits)
@@ -100,40 +110,65 @@ class SharedWorkspace:
                 # Links or too much in it: it stays open rather than lose something silently.
                 self._can_park = False
                 return
+            if not self.is_idle:
+                return  # a command has come meanwhile, and waits for the lock
             self._spec = msgspec.structs.replace(self._spec, files=files)
             self._open = None
-            await opened.close()
+            with trio.move_on_after(SETTLE_SECONDS):
+                await self._closed(opened)
 
     async def close(self) -> None:
         """Close for good; shielded and bounded."""
         opened, self._open = self._open, None
         if opened is not None:
             with trio.move_on_after(SETTLE_SECONDS, shield=True):
-                await opened.close()
+                await self._closed(opened)
+
+    async def _closed(self, opened: "_Open") -> None:
+        try:
+            await opened.close()
+        finally:
+            self._trouble = self._trouble or opened.trouble
+
+    def check(self) -> None:
+        """Say what went wrong when it was closed, parkings included.
+
+        Raises:
+            WorkspaceError: so that the episode whose workspace it was is told of, and no other.
+        """
+        if self._trouble is not None:
+            raise WorkspaceError(
+                f"a workspace did not close cleanly ({self._trouble}); look for what is left of it, then run again"
+            ) from self._trouble
 
 
 class _Open:
     """An open workspace and the task that holds its context."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: "WorkspacePool") -> None:
         self.workspace: Workspace
+        self.trouble: Exception | None = None
+        """What its context raised once it had been open."""
+        self.has_begun = False
+        self._pool = pool
         self._leave = trio.Event()
         self._left = trio.Event()
 
-    async def hold(
-        self,
-        backend: Backend,
-        spec: WorkspaceSpec,
-        places: trio.Semaphore,
-        task_status: trio.TaskStatus[None],
-    ) -> None:
+    async def hold(self, spec: WorkspaceSpec, task_status: trio.TaskStatus[None]) -> None:
+        self.has_begun, is_open = True, False
         try:
-            async with backend.open(spec) as workspace:
-                self.workspace = workspace
+            async with self._pool.backend.open(spec) as workspace:
+                self.workspace, is_open = workspace, True
                 task_status.started()
                 await self._leave.wait()
+        except (
+            Exception
+        ) as error:  # the border of one workspace: in the pool's nursery it would end every episode
+            if not is_open:
+                raise
+            self.trouble = error
         finally:
-            places.release()
+            self._pool.give_back()
             self._left.set()
 
     async def close(self) -> None:
@@ -147,13 +182,17 @@ class WorkspacePool:
     def __init__(self, backend: Backend, places: int, nursery: trio.Nursery) -> None:
         self.backend, self.places = backend, places
         self._nursery = nursery
-        self._free = trio.Semaphore(places, max_value=places)
-        self._idle = trio.Event()
+        self._free = places
+        self._changed = trio.Event()
         self._known: set[SharedWorkspace] = set()
 
     @asynccontextmanager
     async def share(self, spec: WorkspaceSpec) -> AsyncGenerator[SharedWorkspace]:
-        """A workspace for one episode; closed when the block is left."""
+        """A workspace for one episode; closed when the block is left.
+
+        Raises:
+            WorkspaceError: at the end of a block that raised nothing, when it did not close cleanly.
+        """
         shared = SharedWorkspace(self, spec)
         self._known.add(shared)
         try:
@@ -161,32 +200,37 @@ class WorkspacePool:
         finally:
             self._known.discard(shared)
             await shared.close()
+        shared.check()
 
     def one_is_idle(self) -> None:
-        """Said by a workspace whose last command has ended."""
-        self._idle.set()
+        """Said by a workspace whose last command has ended: all who wait for a place look again."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def give_back(self) -> None:
+        """Said by a workspace that has closed."""
+        self._free += 1
+        self.one_is_idle()
 
     async def open(self, asker: SharedWorkspace, spec: WorkspaceSpec) -> _Open:
         """A place and an open workspace; parks the one that is idle longest where no place is free."""
-        while True:
-            try:
-                self._free.acquire_nowait()
-            except trio.WouldBlock:
-                await self._make_room(asker)
-            else:
-                break
-        opened = _Open()
-        await self._nursery.start(opened.hold, self.backend, spec, self._free)
+        while not self._free:
+            await self._make_room(asker)
+        self._free -= 1
+        opened = _Open(self)
+        try:
+            await self._nursery.start(opened.hold, spec)
+        finally:
+            if not opened.has_begun:
+                self.give_back()
         return opened
 
     async def _make_room(self, asker: SharedWorkspace) -> None:
         idle = [shared for shared in self._known if shared is not asker and shared.is_idle]
         if idle:
             await min(idle, key=lambda shared: shared.last_used).park()
-            return
-        self._idle = trio.Event()
-        with trio.move_on_after(1.0):  # a place may also come free by an episode's end
-            await self._idle.wait()
+        else:
+            await self._changed.wait()
 
 
 @asynccontextmanager

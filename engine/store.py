@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -44,6 +45,9 @@ def artefact_hash(files: Mapping[str, bytes]) -> ArtefactHash:
 def _manifest_bytes(files: Mapping[str, bytes]) -> bytes:
     for path in files:
         check_path(path)
+        parts = path.split("/")
+        if any("/".join(parts[:depth]) in files for depth in range(1, len(parts))):
+            raise BadSpecification(repr(path[:80]), "lies in a folder that is also a file of the artefact")
     if len(files) > MAX_FILES:
         raise BadSpecification("artefact", f"{len(files)} files; at most {MAX_FILES} are allowed")
     return msgspec.json.encode(
@@ -77,9 +81,14 @@ class ArtefactStore:
         """The files of an artefact.
 
         Raises:
-            RecordDamaged: when a content is missing or does not have its hash.
+            RecordDamaged: when a content is missing or does not have its hash, or the hash is no artefact's.
         """
-        manifest = msgspec.json.decode(self._read(artefact), type=Manifest)
+        try:
+            manifest = msgspec.json.decode(self._read(artefact), type=Manifest)
+            for path in manifest.files:
+                check_path(path)  # any content can be named by its hash, also one that an agent wrote
+        except (ValueError, BadSpecification) as error:
+            raise RecordDamaged(f"{artefact} in {self.folder} is not an artefact: {error}") from error
         return {path: self._read(digest) for path, digest in manifest.files.items()}
 
     def __contains__(self, artefact: str) -> bool:
@@ -91,19 +100,22 @@ class ArtefactStore:
     def _keep(self, content: bytes) -> str:
         digest = hashlib.sha256(content).hexdigest()
         place = self._place(digest)
-        if digest in self._known or place.exists():
-            self._known.add(digest)
+        if digest in self._known:
             return digest
         # Another episode of this process never runs between these lines, and another process uses another name.
         partial = place.with_name(f"{digest}.{os.getpid()}.partial")
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content)
-            partial.replace(place)
+            # A crash of the machine can leave a name without its content.
+            if not place.exists() or place.stat().st_size != len(content):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                partial.write_bytes(content)
+                partial.replace(place)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
             raise OutputUnusable(
-                f"cannot keep an artefact in {self.folder}: {error.strerror or error}"
+                f"cannot keep an artefact in {self.folder}: {error.strerror or error}; "
+                "free some space and run the same command again"
             ) from error
         self._known.add(digest)
         return digest
