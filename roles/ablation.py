@@ -1,5 +1,6 @@
 """Ablations as data: patches on a team, as values and as text; applying one gives another team and says so."""
 
+import hashlib
 import re
 from typing import Literal, TypeAlias, assert_never
 
@@ -11,6 +12,7 @@ from engine.team import Interposition, MemberSpec, PolicyName, TeamSpec
 from roles.catalogue import ROLES
 from roles.team import check_team
 
+LONGEST_NAME = 100
 POLICIES: tuple[PolicyName, ...] = ("offline", "vacuous", "model")
 
 
@@ -153,7 +155,7 @@ def apply(team: TeamSpec, patch: Patch) -> TeamSpec:
         case _:
             assert_never(patch)
     patched = msgspec.structs.replace(
-        patched, name=f"{team.name}.{_safe(mark)}", patches=(*team.patches, describe(patch))
+        patched, name=_name(f"{team.name}.{_safe(mark)}"), patches=(*team.patches, describe(patch))
     )
     check_team(patched)
     return patched
@@ -278,6 +280,14 @@ def _policy(name: str) -> PolicyName:
 
 def _is_number(text: str) -> bool:
     return bool(re.fullmatch(r"\d*\.?\d+(e-?\d+)?", text))
+
+
+def _name(wanted: str) -> str:
+    """A name that may be a folder's: what is too long ends in a digest of the whole."""
+    if len(wanted) <= LONGEST_NAME:
+        return wanted
+    digest = hashlib.sha256(wanted.encode()).hexdigest()[:8]
+    return f"{wanted[: LONGEST_NAME - 9]}.{digest}"
 
 
 def _safe(mark: str) -> str:

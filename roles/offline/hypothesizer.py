@@ -1,6 +1,5 @@
 """Proposes points of a declared move space: a bandit over families of ideas, a surrogate within them."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,8 +20,10 @@ from engine.messages import (
     Patch,
     Point,
     Topic,
+    Value,
 )
 from roles.evidence import signed
+from roles.offline.acquisition import Taste
 from roles.offline.notebook import Notebook
 from roles.offline.surrogate import Array, Surrogate
 from roles.space import Rows, Space
@@ -31,8 +32,8 @@ DRAWS = 24
 """Uniform draws looked at for a draft; the first of them is what drawing at random would have given."""
 CLIMBS = 3
 """Steps of the climb that an improvement may make: axes changed at once."""
-MARGIN = 0.02
-"""Share of the spread of worths by which a point must promise to be better, at the beginning."""
+BOLD = 0.5
+"""How often a proposal follows an upper confidence bound and not the expected improvement."""
 
 
 def space_of(member: Member) -> Space | None:
@@ -61,6 +62,7 @@ class Hypothesizer:
         self._book = Notebook()
         self._surrogate = None if self._space is None else Surrogate(self._space)
         self._most_left = 1
+        self._repairs: dict[tuple[str, Value], Value] = {}
         self._seen: set[str] = (
             set() if self._space is None else {self._space.key(self._space.row(self._space.start))}
         )
@@ -70,6 +72,24 @@ class Hypothesizer:
         self._book.hear(body)
         if isinstance(body, Hypothesis | Patch) and body.point is not None and self._space is not None:
             self._seen.add(self._space.key(self._space.row(body.point)))
+        if isinstance(body, Patch):
+            self._learn_repair(body)
+
+    def _learn_repair(self, patch: Patch) -> None:
+        """Remember a value that the coder had to change, so that it is not proposed as if it were something new."""
+        idea = self._book.hypotheses.get(patch.node)
+        if self._space is None or idea is None or idea.point is None or patch.point is None:
+            return
+        changed = self._space.changed(idea.point, patch.point)
+        if len(changed) == 1 and changed[0] in patch.point and changed[0] in idea.point:
+            self._repairs[changed[0], idea.point[changed[0]]] = patch.point[changed[0]]
+
+    def _is_new(self, space: Space, row: Rows) -> bool:
+        """Whether neither this point nor what a repair would make of it was tried."""
+        point = space.point(row)
+        mended = {name: self._repairs.get((name, value), value) for name, value in point.items()}
+        keys = {space.key(row)} | ({space.key(space.row(mended))} if mended != point else set())
+        return not keys & self._seen
 
     async def answer(self, request: Envelope) -> AnyBody:
         """A hypothesis for a node."""
@@ -138,18 +158,20 @@ class Hypothesizer:
     ) -> Rows:
         draws = space.draw(rng, DRAWS)
         known, _ = surrogate.predict(tried)
-        # Early on a point must promise more than a hair's breadth to be worth a run.
-        target = float(known.max()) + MARGIN * float(known.std()) * asked.evaluations_left / self._most_left
+        taste = Taste(target=float(known.max()), boldness=None)
+        if rng.random() < BOLD:
+            haste = asked.evaluations_left / self._most_left
+            taste = Taste(target=taste.target, boldness=2.0 * float(rng.random()) * min(1.0, 3.0 * haste))
         match asked.operator:
             case "draft":
                 return self._draft(space, surrogate, draws, tried, rng)
             case "combine" if len(asked.parents) > 1:
                 others = [self._book.point(node) for node in asked.parents[1:]]
                 pool = self._mixes(space, base, [other for other in others if other is not None], rng)
-                return self._best_new(space, surrogate, pool, target, draws[0])
+                return self._best_new(space, surrogate, pool, taste, draws[0])
             case _:
-                pool = self._climb(space, surrogate, space.row(base), target, rng)
-                return self._best_new(space, surrogate, pool, target, draws[0])
+                pool = self._climb(space, surrogate, space.row(base), taste, rng)
+                return self._best_new(space, surrogate, pool, taste, draws[0])
 
     def _draft(
         self, space: Space, surrogate: Surrogate, draws: Rows, tried: Rows, rng: np.random.Generator
@@ -183,7 +205,7 @@ class Hypothesizer:
         return chosen
 
     def _climb(
-        self, space: Space, surrogate: Surrogate, row: Rows, target: float, rng: np.random.Generator
+        self, space: Space, surrogate: Surrogate, row: Rows, taste: Taste, rng: np.random.Generator
     ) -> Rows:
         """Rows met while climbing from this one, axis by axis."""
         met: list[Rows] = []
@@ -191,10 +213,10 @@ class Hypothesizer:
             near = space.around(row, rng)
             if not len(near):
                 break
-            gain = _gain(surrogate, near, target)
+            gain = taste.of(surrogate, near)
             met.append(near)
             best = near[int(np.argmax(gain))]
-            if float(gain.max()) <= float(_gain(surrogate, row[None, :], target)[0]):
+            if float(gain.max()) <= float(taste.of(surrogate, row[None, :])[0]):
                 break
             row = best
         return np.vstack(met) if met else row[None, :]
@@ -204,11 +226,9 @@ class Hypothesizer:
         picks = rng.integers(len(parents), size=(4 * DRAWS, len(space)))
         return parents[picks, np.arange(len(space))]
 
-    def _best_new(
-        self, space: Space, surrogate: Surrogate, pool: Rows, target: float, fallback: Rows
-    ) -> Rows:
-        order = np.argsort(-_gain(surrogate, pool, target), kind="stable")
-        fresh = (pool[index] for index in order if space.key(pool[index]) not in self._seen)
+    def _best_new(self, space: Space, surrogate: Surrogate, pool: Rows, taste: Taste, fallback: Rows) -> Rows:
+        order = np.argsort(-taste.of(surrogate, pool), kind="stable")
+        fresh = (pool[index] for index in order if self._is_new(space, pool[index]))
         return next(fresh, fallback)
 
     # -- how to say it --------------------------------------------------------------------------------------------
@@ -250,19 +270,6 @@ def unchanged(asked: IdeaRequest) -> Hypothesis:
         family="none",
         point=None,
     )
-
-
-def _gain(surrogate: Surrogate, rows: Rows, target: float) -> Array:
-    """Logarithm of the expected improvement on a target (Močkus 1975), which still ranks points where it is tiny."""
-    worth, doubt = surrogate.predict(rows)
-    z = np.clip((worth - target) / doubt, -30.0, 30.0)
-    density = np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
-    below = 0.5 * (1.0 + np.vectorize(math.erf, otypes=[np.float64])(z / np.sqrt(2.0)))
-    gain = np.maximum(z * below + density, 1e-300)
-    # Far below the target the sum cancels; there the tail's own series holds.
-    tail = -0.5 * z * z - 0.5 * np.log(2.0 * np.pi) - 2.0 * np.log(np.maximum(-z, 1.0))
-    result: Array = np.log(doubt) + np.where(z < -5.0, tail, np.log(gain))
-    return result
 
 
 def _ranks(values: Array) -> Array:

@@ -1,5 +1,6 @@
 """Greedy search: draft, then improve on the incumbent, mend what broke, replicate what is close (after AIDE, 2025)."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -41,6 +42,8 @@ class Greedy:
         self._settings = settings
         self._record = {**PRIORS}
         self._mended: set[NodeId] = set()
+        self._vain: dict[str, int] = {}
+        """For each family, how often it was built on since it last yielded something better."""
 
     @classmethod
     def from_settings(cls, given: Mapping[str, Value]) -> "Greedy":
@@ -79,7 +82,11 @@ class Greedy:
 
     def heard(self, tree: Tree, node: NodeId, *, is_better: bool) -> None:
         """Count what an operator has yielded; the past fades, since early successes come easily."""
-        operator = tree.nodes[node].operator
+        operator, parents = tree.nodes[node].operator, tree.nodes[node].parents
+        if operator in ("improve", "combine") and parents:
+            family = self._family(tree, parents[0])
+            rose = tree.merit(node) > tree.merit(parents[0])
+            self._vain[family] = 0 if is_better or rose else self._vain.get(family, 0) + 1
         if operator in self._record:
             wins, losses = self._record[operator]
             self._record[operator] = (0.9 * wins + is_better, 0.9 * losses + 0.5 * (not is_better))
@@ -129,20 +136,47 @@ class Greedy:
             operator: float(rng.beta(wins, losses)) for operator, (wins, losses) in self._record.items()
         }
         operator = max(chances, key=lambda name: chances[name])
-        parents: tuple[NodeId, ...] = (tree.incumbent,)
-        others = [node for node in tree.ranked()[:4] if tree.artefact(node) != tree.artefact(tree.incumbent)]
-        if operator == "combine" and others:
-            parents = (tree.incumbent, others[int(rng.integers(len(others)))])
-        elif operator == "draft":
-            parents = ()
+        if operator == "draft":
+            parents: tuple[NodeId, ...] = ()
         else:
-            operator = "improve"
-            if others and rng.random() < 0.15:
-                parents = (others[0],)
+            best = self._best_of_families(tree)
+            parent = self._parent(tree, best, rng)
+            parents = (parent,)
+            others = [node for node in best.values() if tree.artefact(node) != tree.artefact(parent)]
+            if operator == "combine" and others:
+                parents = (parent, others[int(rng.integers(len(others)))])
+            else:
+                operator = "improve"
         return Move(
             operator=operator,
             parents=parents,
             evaluations_at_most=self._runs(left),
-            why="Thompson sampling over operators",
+            why="Thompson sampling over operators, then over families",
             candidates={str(name): chance for name, chance in chances.items()},
         )
+
+    def _best_of_families(self, tree: Tree) -> dict[str, NodeId]:
+        """The best node of each family of ideas; the starter is one of its own."""
+        best: dict[str, NodeId] = {}
+        for node in (tree.incumbent, *tree.ranked()):
+            best.setdefault(self._family(tree, node), node)
+        return best
+
+    def _family(self, tree: Tree, node: NodeId) -> str:
+        hypothesis = tree.nodes[node].hypothesis if node != STARTER else None
+        return hypothesis.family if hypothesis is not None else "starter"
+
+    def _parent(self, tree: Tree, best: Mapping[str, NodeId], rng: np.random.Generator) -> NodeId:
+        """Thompson sampling over families: what is the best that each may still yield?
+
+        A family that was tried often without success is believed to have shown what it has.
+        """
+        merits = np.array([tree.merit(node) for node in tree.ranked()])
+        top = merits[: max(3, len(merits) // 2)]
+        spread = float(top.std()) if len(top) > 1 else 0.0
+        hopes = {
+            family: tree.merit(node)
+            + spread * float(rng.normal()) / math.sqrt(1.0 + self._vain.get(family, 0))
+            for family, node in best.items()
+        }
+        return best[max(hopes, key=lambda family: hopes[family])]
