@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import msgspec.inspect
 
 from engine.errors import BadSpecification
 
@@ -41,18 +42,37 @@ def decode_toml(text: str, kind: type[T], *, where: str) -> T:
         at = int(line.group(1)) if line else text.count("\n") + 1
         raise BadSpecification(f"{where}:{at}", f"not TOML: {str(error).split(' (at')[0]}") from error
     except msgspec.ValidationError as error:
-        raise _located(str(error), text, where) from error
+        raise _located(str(error), text, where, kind) from error
 
 
-def _located(message: str, text: str, where: str) -> BadSpecification:
+def _located(message: str, text: str, where: str, kind: object) -> BadSpecification:
     parts = _AT_PATH.match(message)
     assert parts is not None  # the pattern matches every string
-    path = [step for step in _STEP.findall(parts["path"] or "") if step != "0"]
+    path = _STEP.findall(parts["path"] or "")
     fault = parts["fault"].replace("Object contains", "has").replace("Object missing", "lacks")
     field = _FIELD.search(fault)
     line = line_of(text, [*path, field["name"]] if field else path) or line_of(text, path) or 1
     named = f"`{'.'.join(path)}`: " if path else ""
-    return BadSpecification(f"{where}:{line}", f"{named}{fault[:1].lower()}{fault[1:]}")
+    allowed = _allowed(msgspec.inspect.type_info(kind), path)
+    hint = f"; allowed: {', '.join(allowed)}" if allowed and ("unknown" in fault or "enum" in fault) else ""
+    return BadSpecification(f"{where}:{line}", f"{named}{fault[:1].lower()}{fault[1:]}{hint}")
+
+
+def _allowed(kind: msgspec.inspect.Type, path: list[str]) -> list[str]:
+    """The fields of the table, or the values of the field, that a path leads to; none where it cannot be said."""
+    match kind, path:
+        case msgspec.inspect.UnionType(types=types), _:
+            return [each for member in types for each in _allowed(member, path)]
+        case msgspec.inspect.StructType(fields=fields), []:
+            return [field.encode_name for field in fields]
+        case msgspec.inspect.StructType(fields=fields), [step, *rest]:
+            return [
+                each for field in fields if field.encode_name == step for each in _allowed(field.type, rest)
+            ]
+        case msgspec.inspect.LiteralType(values=values), []:
+            return [repr(value) for value in values]
+        case _:
+            return []
 
 
 def line_of(text: str, path: list[str]) -> int | None:

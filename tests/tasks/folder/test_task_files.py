@@ -30,8 +30,12 @@ def test_a_good_file_is_read() -> None:
     ("old", "new", "said"),
     [
         ("version = 1", 'version = "1"', "task.toml:4: `card.version`: expected `int`, got `str`"),
-        ("metric =", "metrik =", "task.toml:5: `card`: has unknown field `metrik`"),
-        ('direction = "max"', 'direction = "up"', "task.toml:6: `card.direction`: invalid enum value 'up'"),
+        ("metric =", "metrik =", "task.toml:5: `card`: has unknown field `metrik`; allowed: id, "),
+        (
+            'direction = "max"',
+            'direction = "up"',
+            "task.toml:6: `card.direction`: invalid enum value 'up'; allowed: 'max', 'min'",
+        ),
         ('required = ["a.py"]', "", "task.toml:9: `artefact`: lacks required field `required`"),
         ("[artefact]", "[artefact", "task.toml:9: not TOML"),
         ("baseline = 0.5", "baseline = 0.5\nbaseline = 1", "task.toml:8: not TOML"),
