@@ -4,7 +4,6 @@ The journal is the evidence; the index, once the episode has ended, adds its sco
 members wrote them: make them plain (`mlyceum.plain_text.plain_struct`) before a terminal sees them.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -23,15 +22,28 @@ from engine.effects import (
     Scored,
 )
 from engine.episode import EpisodeResult, EpisodeSpec
-from engine.errors import EngineError, RecordDamaged
+from engine.errors import RecordDamaged
 from engine.index import open_index
 from engine.journal import AnyRecord, Closed, Decided, Finished, Fired, Opened, Posted, Started, read_journal
 from engine.messages import AnyBody, Brief, MemberId, Queue, Topic
+from engine.seeds import Seeds
 from engine.task import Score
 from mlyceum.folders import INDEX, JOURNAL, STUDY, study_of
 from mlyceum.research_tree import ResearchNode, research_nodes
 
 State: TypeAlias = Literal["ended", "unfinished"]
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What a record is a record of."""
+
+    spec: str
+    """SHA-256 (hex) of the specification."""
+    seeds: Seeds
+    deterministic: bool
+    """False where results are released as they arrive."""
+    version: int
+    messages: int
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -101,10 +113,10 @@ class EpisodeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     episode: str
     folder: str
     state: State
-    head: Opened | None = None
+    head: Head | None = None
     """None while not a line is written."""
     spec: EpisodeSpec | None = None
-    """From the index or the study's file; a journal alone holds only its hash."""
+    """From the index, the study's file or the journal's head."""
     brief: Brief | None = None
     messages: tuple[Sent, ...] = ()
     nodes: tuple[ResearchNode, ...] = ()
@@ -174,18 +186,10 @@ def read_results(study: Path) -> tuple[EpisodeResult, ...]:
     try:
         with open_index(path, read_only=True) as index:
             return index.results()
-    except sqlite3.OperationalError as error:
+    except RecordDamaged as error:
         if "no such table" in str(error):
-            return ()
-        raise _damaged(path, error) from error
-    except sqlite3.Error as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: sqlite3.Error) -> EngineError:
-    return RecordDamaged(
-        f"{path} is not an index that can be read ({error}); restore it, or run the study again"
-    )
+            return ()  # made this moment, by a run that has not come further
+        raise
 
 
 def read_result(study: Path, episode: str) -> EpisodeResult | None:
@@ -226,16 +230,16 @@ def episode_view(
     messages = _messages(records)
     effects = _effects(records)
     nodes = research_nodes([(each.sender, each.body, each.cause) for each in messages])
-    head = next((record for record in records if isinstance(record, Opened)), None)
+    opened = next((record for record in records if isinstance(record, Opened)), None)
     closed = next((record for record in records if isinstance(record, Closed)), None)
     measured = closed.measured if closed is not None else None
     last = max((record.measured.at for record in records if record.measured is not None), default=0.0)
     return EpisodeView(
-        episode=head.episode if head is not None else episode,
+        episode=opened.episode if opened is not None else episode,
         folder=folder,
         state="ended" if result is not None or closed is not None else "unfinished",
-        head=head,
-        spec=spec,
+        head=_head(opened) if opened is not None else None,
+        spec=spec if spec is not None or opened is None else _own_spec(opened),
         brief=next((each.body for each in messages if isinstance(each.body, Brief)), None),
         messages=messages,
         nodes=nodes,
@@ -251,6 +255,24 @@ def episode_view(
         seconds=measured.seconds if measured is not None else last,
         result=result,
     )
+
+
+def _head(opened: Opened) -> Head:
+    return Head(
+        spec=opened.spec,
+        seeds=opened.seeds,
+        deterministic=opened.deterministic,
+        version=opened.version,
+        messages=opened.messages,
+    )
+
+
+def _own_spec(opened: Opened) -> EpisodeSpec | None:
+    """The specification that a journal's head carries, where it has one that can be read."""
+    try:
+        return msgspec.json.decode(opened.specification, type=EpisodeSpec)
+    except msgspec.DecodeError:
+        return None
 
 
 def _messages(records: Sequence[AnyRecord]) -> tuple[Sent, ...]:

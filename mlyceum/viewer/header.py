@@ -3,6 +3,7 @@
 from rich.table import Table
 from rich.text import Text
 
+from engine.team import MemberSpec
 from mlyceum.reading import EpisodeView
 from mlyceum.viewer.numbers import difference, number, score_text, spending_text
 
@@ -56,25 +57,25 @@ def _task(view: EpisodeView) -> str:
 
 def drivers(view: EpisodeView) -> str:
     """Who decided: which members an offline rule, a vacuous form or a model drove."""
-    parts: list[str] = []
-    if view.spec is not None and all(
-        each.policy == "offline" and not each.policies for each in view.spec.team.members
-    ):
-        return f"offline policies ({', '.join(member.role for member in view.spec.team.members)})"
-    if view.spec is not None:
-        for member in view.spec.team.members:
-            kinds = list(dict.fromkeys(member.policies.get(each, member.policy) for each in member.functions))
-            name = member.role if member.replicas == 1 else f"{member.replicas} {member.role}s"
-            model = member.model or view.spec.model
-            told = [
-                f"model {model}" if kind == "model" and model else kind for kind in kinds or [member.policy]
-            ]
-            parts.append(f"{name} ({' + '.join(told)})")
-    elif not view.models:
-        return "not known: no model was asked"
-    else:
-        parts += [f"{', '.join(members)} (model {model})" for model, members in view.models.items()]
-    return ", ".join(parts)
+    if view.spec is None:
+        parts = [f"model {model} ({', '.join(members)})" for model, members in view.models.items()]
+        return ", ".join(parts) or "not known: no model was asked"
+    by_driver: dict[str, list[str]] = {}
+    for member in view.spec.team.members:
+        name = member.role if member.replicas == 1 else f"{member.replicas} {member.role}s"
+        by_driver.setdefault(_driver(member, view.spec.model), []).append(name)
+    return "; ".join(f"{driver} ({', '.join(names)})" for driver, names in by_driver.items())
+
+
+def _driver(member: MemberSpec, model: str | None) -> str:
+    own = member.model or model
+    words = {
+        "offline": "offline policy",
+        "vacuous": "vacuous form",
+        "model": f"model {own}" if own else "model",
+    }
+    kinds = dict.fromkeys(member.policies.get(each, member.policy) for each in member.functions)
+    return " + ".join(words[kind] for kind in kinds or (member.policy,))
 
 
 def is_deterministic(view: EpisodeView) -> bool:

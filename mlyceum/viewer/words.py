@@ -96,8 +96,10 @@ def _outcome_text(outcome: AnyOutcome | None) -> str:
         case None:
             return "under way"
         case ModelAnswer(completion=completion):
-            usage = completion.usage
-            return f"{usage.input_tokens}+{usage.output_tokens} tokens, {completion.stop_reason}"
+            usage, said = completion.usage, completion.message
+            calls = ", ".join(one_line(call.name, 24) for call in said.tool_calls)
+            told = f"calls {calls}" if calls else f"{one_line(said.text, 40)!r}"
+            return f"{told} ({usage.input_tokens}+{usage.output_tokens} tokens, {completion.stop_reason})"
         case CommandOutcome(exit_code=code, limit=limit):
             return f"exit {code}" if limit is None else f"cut by the limit on {limit}"
         case Scored(score=score):

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from called import assert_sentence, call
 from run_cases import assert_one_sentence, document, mlyceum
-from written_studies import cut_short, write_study
+from written_studies import cut_short, episode_spec, write_study
+
+from engine.messages import CODE, EXPERIMENT, HYPOTHESIZE
+from engine.team import MemberSpec, StrategySpec, TeamSpec
+from mlyceum.reading import EpisodeView
+from mlyceum.viewer.header import drivers
 
 EPISODE = "battle-of-sexes--full--seed-1"
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e\u2066evil\r\x00\x7f\ud7ff"
@@ -203,8 +208,8 @@ def test_a_damaged_index_is_said_in_a_sentence(tmp_path: Path, capsys: pytest.Ca
     study = write_study(tmp_path / "study", evaluations=3)
     (study / "index.sqlite").write_bytes(b"this is no database, and long enough to be looked at" * 50)
 
-    assert_sentence(call(capsys, "show", study), says="is not an index that can be read", status=1)
-    assert_sentence(call(capsys, "score", study), says="is not an index that can be read", status=1)
+    assert_sentence(call(capsys, "show", study), says="index.sqlite cannot be read", status=1)
+    assert_sentence(call(capsys, "score", study), says="index.sqlite cannot be read", status=1)
 
 
 def test_the_command_as_a_process(study: Path) -> None:
@@ -224,3 +229,22 @@ def test_a_closed_pipe_ends_in_silence(study: Path) -> None:
 
     assert done.stdout.startswith("episode")
     assert "Traceback" not in done.stderr
+
+
+def test_the_head_says_who_drove_each_role() -> None:
+    team = TeamSpec(
+        name="mixed",
+        strategy=StrategySpec(kind="greedy"),
+        members=(
+            MemberSpec(role="hypothesizer", functions=(HYPOTHESIZE,), policy="model", model="local/small"),
+            MemberSpec(role="coder", functions=(CODE,), replicas=2),
+            MemberSpec(role="experimenter", functions=(EXPERIMENT,), policy="vacuous"),
+        ),
+    )
+    view = EpisodeView(
+        episode="e", folder="f", state="unfinished", spec=episode_spec("planted", team, 1, evaluations=2)
+    )
+
+    told = drivers(view)
+
+    assert told == "model local/small (hypothesizer); offline policy (2 coders); vacuous form (experimenter)"
