@@ -4,3 +4,19 @@ Start at `registry` (which tasks there are) and `package` (what a task's folder 
 alone touches an artefact, and only through a one-shot sandbox. Match code belongs to `arenas`, roles and budgets are
 none of this room's business.
 """
+
+from tasks.package import TaskPackage
+from tasks.registry import aliases, open_task, task_names
+from tasks.score_cache import ScoreCache
+from tasks.scoring import SandboxJudge, ScoringFailed, open_judge
+
+__all__ = [
+    "SandboxJudge",
+    "ScoreCache",
+    "ScoringFailed",
+    "TaskPackage",
+    "aliases",
+    "open_judge",
+    "open_task",
+    "task_names",
+]
