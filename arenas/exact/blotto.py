@@ -24,7 +24,7 @@ from arenas.players.blotto import BlottoPlayer
 DRAWS = 1 << 21
 """Draws of the opponent in a sample: standard error 0.0007 or less for any one allocation."""
 
-_SAMPLES_KEPT = 4
+_SAMPLES_KEPT = 8  # an opponent and its held-out pool of five
 _VALUES_KEPT = 100_000
 _CHUNK = 1 << 16  # draws a pass: its temporaries stay in the second-level cache
 _MOST_DISTINCT = 64  # allocations that each meet the whole sample; more are spread over it
