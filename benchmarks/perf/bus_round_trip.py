@@ -9,7 +9,9 @@ Both sides carry one frozen struct with a 40-character text, made anew for each 
 Beside: raw trio memory channels (the limit: what two tasks pay to hand each other anything at all); autogen-core's
 ``send_message`` between two agents (optional peer).
 
-Takes about 40 s, 3 minutes with the peer. Last table: docs/reference/performance.md.
+Takes about 40 s, 3 minutes with the peer.
+Last gave, on 2 cores at a load of 8: logged 18.0 µs (17.0 to 24.0), raw channels 16.0 µs (15.4 to 18.8), ratio 1.11
+(0.98 to 1.49); autogen-core 160 µs. Whole table: docs/reference/performance.md.
 """
 
 import tempfile

@@ -10,7 +10,9 @@ Beside: the same with the records in a memory file system, where a sync does not
 loop without an engine, which writes each message as a line of JSON and syncs nothing (the limit); Inspect AI with its
 own mock model, 100 samples of 20 turns, its log on (optional peer; it syncs nothing).
 
-Takes about 20 s, 6 minutes with the peer. Last table: docs/reference/performance.md.
+Takes about 20 s, 6 minutes with the peer.
+Last gave, on 2 cores at a load of 8: recorded 0.486 ms CPU (0.431 to 0.510) and 4.76 ms wall, without a disk to sync
+0.070 ms, bare loop 0.023 ms; Inspect AI 9.28 ms. Whole table: docs/reference/performance.md.
 """
 
 import tempfile

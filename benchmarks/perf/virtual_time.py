@@ -9,7 +9,9 @@ without a folder nothing written); episodes a second of CPU and of wall. Medians
 episode's number.
 Beside: bare trio tasks under the same clock that sleep for the same delays (the limit).
 
-Takes about 40 s. Last table: docs/reference/performance.md.
+Takes about 40 s.
+Last gave, on 2 cores at a load of 8: 6,039 calls a second (5,083 to 7,246), bare sleeps 23,036; 1,440 episodes a second
+unrecorded, 571 recorded (87 of wall). Whole table: docs/reference/performance.md.
 """
 
 import tempfile
