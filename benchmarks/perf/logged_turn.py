@@ -8,7 +8,8 @@ last answer without a tool call), their start, final score and record included. 
 paid for, and the tool adds two numbers. Medians with least and greatest. Seeds: the episode's number.
 Beside: the same with the records in a memory file system, where a sync does nothing (the engine's own part); the same
 loop without an engine, which writes each message as a line of JSON and syncs nothing (the limit); Inspect AI with its
-own mock model, 100 samples of 20 turns, its log on (optional peer; it syncs nothing).
+own mock model, 100 samples of 20 turns, its log on (optional peer; it syncs once,
+at the end).
 
 Takes about 20 s, 6 minutes with the peer.
 Last gave, on 2 cores at a load of 8: recorded 0.486 ms CPU (0.431 to 0.510) and 4.76 ms wall, without a disk to sync
