@@ -23,6 +23,7 @@ from engine.shared_workspace import WorkspacePool, open_pool
 from engine.store import ArtefactStore
 from engine.task import Judge, Measured, Score, Split
 from engine.workspace.backends import BackendName, make_backend
+from engine.workspace.environment import cache_folder
 from engine.workspace.interface import Backend, IsolationReport, WorkspaceSpec
 from mlyceum.study import Study
 from mlyceum.teams import is_driven_by_model, models_of
@@ -160,6 +161,8 @@ async def open_laboratory(
         # Without a secret the draws repeat from study to study. Where code comes from a model, nobody may foresee them.
         secret = study.secret() if is_modelled else b""
         cache = ScoreCache(study.scores)
+        # MLGym's own formulas are drawn once for all studies of this machine.
+        data = cache_folder() / "formulas" if any(spec.protocol == "mlgym" for spec in specs) else None
         judges: dict[str, Judge] = {}
         for spec in specs:
             key = judge_key(spec)
@@ -171,6 +174,7 @@ async def open_laboratory(
                     backend=chosen.backend,
                     cache=cache,
                     secret=secret,
+                    data=data,
                 )
         names = {name for spec in specs for name in models_of(spec)}
         models = await _open_models(stack, names, capacity=limits.model_calls.value, base_url=base_url)

@@ -82,6 +82,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     """Episodes that the mean counts."""
     baseline: float
+    """Exact under ``verified``, as published under ``mlgym``."""
     best_published: float | None
     """Best valid published submission; on MLGym's own evaluation, so beside ``verified`` scores an orientation."""
     best_published_is_rescaled: bool
@@ -143,7 +144,7 @@ def make_rows(
 
 def _done_row(result: EpisodeResult, card: TaskCard, folder: Path) -> EpisodeRow:
     spec, final = result.spec, result.final
-    failed_as = card.floor if card.floor is not None else card.baseline
+    failed_as = card.floor if card.floor is not None else _baseline(card, spec.protocol)
     feedback, feedback_error = _feedback_of(result, result.selected)
     best = result.best_feedback_final
     return EpisodeRow(
@@ -230,6 +231,7 @@ def make_task_rows(
 
 def _task_row(rows: Sequence[EpisodeRow], team: str, card: TaskCard) -> TaskRow:
     own = [row for row in rows if row.team == team]
+    protocol = rows[0].protocol
     score = _interval(own)
     others = dict.fromkeys(row.team for row in rows if row.team != team)
     ran = [row for row in own if row.outcome != "failed"]
@@ -244,9 +246,9 @@ def _task_row(rows: Sequence[EpisodeRow], team: str, card: TaskCard) -> TaskRow:
         else None,
         interval_method=score.method if score is not None else "none",
         n=score.n if score is not None else 0,
-        baseline=card.baseline,
-        best_published=_best_published(card),
-        best_published_is_rescaled=card.mlgym_metric_is_wall_time,
+        baseline=_baseline(card, protocol),
+        best_published=_best_published(card, protocol),
+        best_published_is_rescaled=card.mlgym_metric_is_wall_time and protocol == "verified",
         optimum=card.optimum,
         controls=tuple(_control_row(other, [row for row in rows if row.team == other]) for other in others),
         outcomes=dict(sorted(Counter(row.outcome for row in own).items())),
@@ -256,8 +258,15 @@ def _task_row(rows: Sequence[EpisodeRow], team: str, card: TaskCard) -> TaskRow:
     )
 
 
-def _best_published(card: TaskCard) -> float | None:
-    if not card.mlgym_metric_is_wall_time:
+def _baseline(card: TaskCard, protocol: ScoringProtocol) -> float:
+    """Of the protocol's own evaluation: as published under ``mlgym``, exact under ``verified``."""
+    if protocol == "mlgym" and card.published_baseline is not None:
+        return card.published_baseline
+    return card.baseline
+
+
+def _best_published(card: TaskCard, protocol: ScoringProtocol) -> float | None:
+    if protocol == "mlgym" or not card.mlgym_metric_is_wall_time:
         return card.best_published
     if card.best_published is None or card.published_baseline is None:
         return None

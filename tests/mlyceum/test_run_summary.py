@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from engine.member import Feedback
 from engine.messages import ArtefactHash
 from engine.scheduler import Ran
 from engine.seeds import Seeds
-from engine.task import Score, TaskCard
+from engine.task import Score, ScoringProtocol, TaskCard
 from engine.team import StrategySpec, TeamSpec
 from mlyceum.intervals import mean_interval
 from mlyceum.summary import make_rows, make_task_rows
@@ -114,6 +115,29 @@ def test_a_control_stands_beside_the_team_and_out_of_its_mean() -> None:
     assert task.mean == 1.5
     assert task.controls[0].score is not None
     assert (task.controls[0].team, task.controls[0].score.mean) == ("random-search", 0.7)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "baseline", "best", "is_rescaled"),
+    [("verified", 1.0, 0.75, True), ("mlgym", 16.0, 12.0, False)],
+)
+def test_a_published_wall_time_never_stands_bare_beside_a_ratio(
+    protocol: ScoringProtocol, baseline: float, best: float, is_rescaled: bool
+) -> None:
+    card = msgspec.structs.replace(
+        CARD, baseline=1.0, published_baseline=16.0, best_published=12.0, mlgym_metric_is_wall_time=True
+    )
+    asked = msgspec.structs.replace(spec(1), protocol=protocol)
+    rows = make_rows((asked,), Ran(results=[result(asked, None)]), cards={"game": card}, folder=Path("s"))
+
+    (task,) = make_task_rows(rows, team="full", cards={"game": card})
+
+    assert (task.baseline, task.best_published, task.best_published_is_rescaled) == (
+        baseline,
+        best,
+        is_rescaled,
+    )
+    assert task.mean == baseline
 
 
 def test_feedback_of_what_was_handed_in_is_pooled() -> None:
