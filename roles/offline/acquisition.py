@@ -24,16 +24,18 @@ class Taste(NamedTuple):
     def of(self, surrogate: Surrogate, rows: Rows) -> Array:
         """How attractive points are."""
         worth, doubt = surrogate.predict(rows)
-        return _gain(worth, doubt, self.target) if self.boldness is None else worth + self.boldness * doubt
+        if self.boldness is None:
+            return _gain(worth, doubt, self.target)
+        bound: Array = worth + self.boldness * doubt
+        return bound
 
 
 def _gain(worth: Array, doubt: Array, target: float) -> Array:
     """Logarithm of the expected improvement on a target (Močkus 1975), which still ranks points where it is tiny."""
     z = np.clip((worth - target) / doubt, -30.0, 30.0)
     density = np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
-    below = 0.5 * (1.0 + np.vectorize(math.erf, otypes=[np.float64])(z / np.sqrt(2.0)))
+    below = np.array([0.5 * (1.0 + math.erf(each / math.sqrt(2.0))) for each in z.tolist()])
     gain = np.maximum(z * below + density, 1e-300)
     # Far below the target the sum cancels; there the tail's own series holds.
     tail = -0.5 * z * z - 0.5 * np.log(2.0 * np.pi) - 2.0 * np.log(np.maximum(-z, 1.0))
-    result: Array = np.log(doubt) + np.where(z < -5.0, tail, np.log(gain))
-    return result
+    return np.asarray(np.log(doubt) + np.where(z < -5.0, tail, np.log(gain)), dtype=np.float64)

@@ -19,7 +19,7 @@ from engine.task import Score
 from roles.evidence import lead, pool
 from roles.offline.notebook import Notebook
 
-WORSE = -1.2
+WORSE = -0.7
 """A candidate so many standard errors below its rival is given up: most candidates are worse, and runs are dear."""
 BETTER = 2.0
 """A candidate so many standard errors above its rival needs no further run."""

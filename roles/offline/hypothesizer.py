@@ -30,8 +30,12 @@ from roles.space import Rows, Space
 
 DRAWS = 24
 """Uniform draws looked at for a draft; the first of them is what drawing at random would have given."""
+NOVICE = 5
+"""Points known up to which drafts are spread out and nothing else."""
 CLIMBS = 3
 """Steps of the climb that an improvement may make: axes changed at once."""
+MARGIN = 0.1
+"""Share of the spread of worths by which a point must promise to be better, at the beginning."""
 BOLD = 0.5
 """How often a proposal follows an upper confidence bound and not the expected improvement."""
 
@@ -88,8 +92,7 @@ class Hypothesizer:
         """Whether neither this point nor what a repair would make of it was tried."""
         point = space.point(row)
         mended = {name: self._repairs.get((name, value), value) for name, value in point.items()}
-        keys = {space.key(row)} | ({space.key(space.row(mended))} if mended != point else set())
-        return not keys & self._seen
+        return space.key(row) not in self._seen and space.key(space.row(mended)) not in self._seen
 
     async def answer(self, request: Envelope) -> AnyBody:
         """A hypothesis for a node."""
@@ -158,13 +161,14 @@ class Hypothesizer:
     ) -> Rows:
         draws = space.draw(rng, DRAWS)
         known, _ = surrogate.predict(tried)
-        taste = Taste(target=float(known.max()), boldness=None)
+        time_left = asked.evaluations_left / self._most_left
+        # Early on a point must promise more than a hair's breadth to be worth a run.
+        taste = Taste(target=float(known.max() + MARGIN * time_left * known.std()), boldness=None)
         if rng.random() < BOLD:
-            haste = asked.evaluations_left / self._most_left
-            taste = Taste(target=taste.target, boldness=2.0 * float(rng.random()) * min(1.0, 3.0 * haste))
+            taste = Taste(target=taste.target, boldness=2.0 * float(rng.random()) * min(1.0, 3.0 * time_left))
         match asked.operator:
             case "draft":
-                return self._draft(space, surrogate, draws, tried, rng)
+                return self._draft(space, surrogate, draws, tried, taste, rng)
             case "combine" if len(asked.parents) > 1:
                 others = [self._book.point(node) for node in asked.parents[1:]]
                 pool = self._mixes(space, base, [other for other in others if other is not None], rng)
@@ -174,7 +178,13 @@ class Hypothesizer:
                 return self._best_new(space, surrogate, pool, taste, draws[0])
 
     def _draft(
-        self, space: Space, surrogate: Surrogate, draws: Rows, tried: Rows, rng: np.random.Generator
+        self,
+        space: Space,
+        surrogate: Surrogate,
+        draws: Rows,
+        tried: Rows,
+        taste: Taste,
+        rng: np.random.Generator,
     ) -> Rows:
         families = [space.family(space.point(row)) for row in draws]
         family = self._family(space, sorted(set(families)), rng)
@@ -182,7 +192,13 @@ class Hypothesizer:
         if len(tried) <= 1:
             return np.array(among[0])
         worth, doubt = surrogate.predict(among)
-        return np.array(among[int(np.argmax(_ranks(worth) + 2.0 * _ranks(doubt)))])
+        if len(tried) <= NOVICE:
+            return np.array(among[int(np.argmax(_ranks(worth) + 2.0 * _ranks(doubt)))])
+        # What was learnt elsewhere goes along: a few steps towards what the surrogate likes, within the family.
+        start = np.array(among[int(np.argmax(taste.of(surrogate, among)))])
+        near = self._climb(space, surrogate, start, taste, rng)
+        pool = near[[space.family(space.point(row)) == family for row in near]]
+        return self._best_new(space, surrogate, np.vstack([pool, among]), taste, draws[0])
 
     def _family(self, space: Space, names: Sequence[str], rng: np.random.Generator) -> str:
         """Thompson sampling over families: a draw from a normal belief about the best that each may hold."""

@@ -31,7 +31,7 @@ from roles.offline.notebook import Notebook
 
 DOUBT = 0.9
 """Standard errors within which a lead is inside the noise."""
-REVISIONS = 2
+REVISIONS = 1
 """How often more evidence is asked for on one node."""
 PREDICTIONS = 6
 """Predictions that must have been tested before they count as evidence."""
@@ -110,7 +110,7 @@ class Reviewer:
             kind="no-evidence", text=f"a lead of {gap:.3g} with a standard error of {error:.2g}"
         )
         is_close = abs(gap) < DOUBT * error
-        if is_close and gap > -0.3 * error and revisions < REVISIONS and asked.evaluations_left > 0:
+        if is_close and gap > 0 and revisions < REVISIONS and asked.evaluations_left > 0:
             self._asked[asked.node] = revisions + 1
             return _verdict(asked, "revise", noisy, confidence=confidence, prediction=prediction)
         if gap <= 0:

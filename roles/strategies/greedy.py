@@ -25,7 +25,7 @@ class GreedySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     drafts: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Independent starts; 0: an eighth of the budget, 2 to 8."""
-    replications: Annotated[int, msgspec.Meta(ge=1)] = 3
+    replications: Annotated[int, msgspec.Meta(ge=1)] = 2
     """Most evaluations that one request for evidence may take."""
     debug_depth: Annotated[int, msgspec.Meta(ge=0)] = 1
     """How often in a row a broken node is handed back to be mended."""
@@ -85,8 +85,8 @@ class Greedy:
         operator, parents = tree.nodes[node].operator, tree.nodes[node].parents
         if operator in ("improve", "combine") and parents:
             family = self._family(tree, parents[0])
-            rose = tree.merit(node) > tree.merit(parents[0])
-            self._vain[family] = 0 if is_better or rose else self._vain.get(family, 0) + 1
+            rose = is_better or self._rose(tree, node, parents[0])
+            self._vain[family] = 0 if rose else self._vain.get(family, 0) + 1
         if operator in self._record:
             wins, losses = self._record[operator]
             self._record[operator] = (0.9 * wins + is_better, 0.9 * losses + 0.5 * (not is_better))
@@ -155,6 +155,14 @@ class Greedy:
             candidates={str(name): chance for name, chance in chances.items()},
         )
 
+    def _rose(self, tree: Tree, node: NodeId, parent: NodeId) -> bool:
+        """Whether a node is above its parent by more than the noise."""
+        child, known = tree.evidence(node), tree.evidence(parent)
+        if child is None or known is None:
+            return False
+        gap, error = lead(child, known, tree.direction)
+        return gap > 1.5 * error
+
     def _best_of_families(self, tree: Tree) -> dict[str, NodeId]:
         """The best node of each family of ideas; the starter is one of its own."""
         best: dict[str, NodeId] = {}
@@ -172,8 +180,7 @@ class Greedy:
         A family that was tried often without success is believed to have shown what it has.
         """
         merits = np.array([tree.merit(node) for node in tree.ranked()])
-        top = merits[: max(3, len(merits) // 2)]
-        spread = float(top.std()) if len(top) > 1 else 0.0
+        spread = float(merits.std())
         hopes = {
             family: tree.merit(node)
             + spread * float(rng.normal()) / math.sqrt(1.0 + self._vain.get(family, 0))

@@ -34,15 +34,17 @@ def test_text_and_value_of_a_patch_are_the_same(patch: Patch) -> None:
 def test_patches_add_up_and_are_recorded_or_refused_in_a_sentence(patches: list[Patch]) -> None:
     team = named_team("full")
     applied: list[str] = []
+    refused: list[str] = []
     for patch in patches:
         try:
             team = apply(team, patch)
         except UserError as error:
-            assert str(error)
+            refused.append(str(error))
             continue
         applied.append(describe(patch))
 
     assert list(team.patches) == applied
+    assert all("; " in sentence for sentence in refused)
     assert {function for member in team.members for function in member.functions} == {
         HYPOTHESIZE,
         CODE,
