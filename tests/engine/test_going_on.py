@@ -164,10 +164,11 @@ async def test_empty_files_are_the_beginning_of_a_record(tmp_path: Path, name: s
     assert result.outcome == "submitted"
 
 
+@pytest.mark.parametrize("space", range(600, 1000, 25))
 async def test_a_disk_that_fills_up_in_the_middle_of_a_line_leaves_a_record_that_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, space: int
 ) -> None:
-    written, full, write = 0, 900, os.write
+    written, full, write = 0, space, os.write
 
     def small(file: int, data: bytearray) -> int:
         nonlocal written, full
