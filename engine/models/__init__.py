@@ -5,7 +5,9 @@ keys, prices, retries, limits. Prompts, tools and what to do with an answer belo
 at `engine.models.interface`; a new dialect is a file beside `openai_chat` that passes the conformance suite.
 """
 
-from engine.models.endpoint import Endpoint
+import importlib
+from typing import TYPE_CHECKING
+
 from engine.models.errors import (
     BadResponse,
     ContextOverflow,
@@ -39,11 +41,14 @@ from engine.models.interface import (
     UserMessage,
 )
 from engine.models.latency import Latency, log_normal_delay
-from engine.models.openai_chat import Timeouts
-from engine.models.opening import open_model
 from engine.models.rate import CallLimiter, FixedLimiter
 from engine.models.retry import RetryPolicy
 from engine.models.scripted import Request, Scripted
+
+if TYPE_CHECKING:
+    from engine.models.endpoint import Endpoint
+    from engine.models.openai_chat import Timeouts
+    from engine.models.opening import open_model
 
 __all__ = [
     "DEFAULT_SETTINGS",
@@ -85,3 +90,19 @@ __all__ = [
     "log_normal_delay",
     "open_model",
 ]
+
+# These stand on httpx, whose import takes as long as that of all the rest; most runs ask no endpoint.
+_LATE = {
+    "Endpoint": "engine.models.endpoint",
+    "Timeouts": "engine.models.openai_chat",
+    "open_model": "engine.models.opening",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The names that are imported at their first use."""
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_LATE[name]), name)
+    globals()[name] = value
+    return value
