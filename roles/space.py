@@ -139,12 +139,18 @@ class Space:
             settled[name] = near
         return self.point(self.row(settled)), tuple(changes)
 
-    def around(self, row: Rows, rng: np.random.Generator) -> Rows:
-        """Every row that differs from this one on one live axis: all other choices, ends, near and far steps."""
+    def around(self, row: Rows, rng: np.random.Generator, *, within_family: bool = False) -> Rows:
+        """Every row that differs from this one on one live axis: all other choices, ends, near and far steps.
+
+        Args:
+            row: the middle.
+            rng: draws the steps.
+            within_family: leave the gates as they are.
+        """
         moved: list[Rows] = []
         live = self.live(row[None, :])[0]
         for column, axis in enumerate(self.axes):
-            if not live[column]:
+            if not live[column] or (within_family and axis.name in self.gates):
                 continue
             for value in self._alternatives(axis, float(row[column]), rng):
                 other = row.copy()

@@ -60,6 +60,8 @@ class Tree:
         self.nodes: dict[NodeId, Node] = {}
         self.incumbent = STARTER
         self.starter = starter
+        self.barred: set[ArtefactHash] = set()
+        """Artefacts that came by their score as they must not, so that nothing is built on them."""
         self._values: dict[ArtefactHash, list[float]] = {}
         self._declared: dict[ArtefactHash, float] = {}
         self._baseline = Evidence(
@@ -125,7 +127,9 @@ class Tree:
         unique: list[NodeId] = []
         for node in (STARTER, *self.nodes):
             artefact = self.artefact(node)
-            if artefact is not None and artefact not in seen and self.evidence(node) is not None:
+            if artefact is None or artefact in seen or artefact in self.barred:
+                continue
+            if self.evidence(node) is not None:
                 seen.add(artefact)
                 unique.append(node)
         return tuple(sorted(unique, key=lambda node: -self.merit(node)))

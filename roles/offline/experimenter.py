@@ -21,6 +21,8 @@ from roles.offline.notebook import Notebook
 
 WORSE = -0.7
 """A candidate so many standard errors below its rival is given up: most candidates are worse, and runs are dear."""
+TRUSTED_RUNS = 2
+"""Runs before anything is called better: the spread of one run is unknown, and scorers may understate their noise."""
 BETTER = 2.0
 """A candidate so many standard errors above its rival needs no further run."""
 FINDING = "the judge found"
@@ -79,7 +81,8 @@ class Experimenter:
         gap, error = lead(evidence, asked.rival, self._member.task.card.direction)
         if error <= 0.0:
             return True
-        return not WORSE <= gap / error <= BETTER
+        is_better = gap / error > BETTER and len(evidence.values) >= TRUSTED_RUNS
+        return is_better or gap / error < WORSE
 
 
 async def evaluated(member: Member, artefact: ArtefactHash) -> tuple[Score | None, str]:

@@ -51,8 +51,8 @@ class Hypothesizer:
 
     - *draft*: among uniform draws, the family by Thompson sampling over what each family has yielded, and there the
       draw that is both promising and far from what was tried.
-    - *improve*: from its parent, climbs along one axis after another while the improvement that the surrogate
-      expects rises.
+    - *improve*: from its parent, climbs along one axis after another while the surrogate likes it better, within the
+      family: leaving it would mean to fall back on the family that is best so far.
     - *combine*: takes each axis from one of two parents, the mix that the surrogate likes best.
     """
 
@@ -196,8 +196,7 @@ class Hypothesizer:
             return np.array(among[int(np.argmax(_ranks(worth) + 2.0 * _ranks(doubt)))])
         # What was learnt elsewhere goes along: a few steps towards what the surrogate likes, within the family.
         start = np.array(among[int(np.argmax(taste.of(surrogate, among)))])
-        near = self._climb(space, surrogate, start, taste, rng)
-        pool = near[[space.family(space.point(row)) == family for row in near]]
+        pool = self._climb(space, surrogate, start, taste, rng)
         return self._best_new(space, surrogate, np.vstack([pool, among]), taste, draws[0])
 
     def _family(self, space: Space, names: Sequence[str], rng: np.random.Generator) -> str:
@@ -226,7 +225,7 @@ class Hypothesizer:
         """Rows met while climbing from this one, axis by axis."""
         met: list[Rows] = []
         for _ in range(CLIMBS):
-            near = space.around(row, rng)
+            near = space.around(row, rng, within_family=True)
             if not len(near):
                 break
             gain = taste.of(surrogate, near)

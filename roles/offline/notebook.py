@@ -54,17 +54,19 @@ class Notebook:
         return None if hypothesis is None else hypothesis.point
 
     def scored(self) -> list[tuple[Point, Evidence]]:
-        """Points with what is known of their worth, one for each artefact, oldest first."""
+        """Points with what is known of their worth, one for each artefact, oldest first; those with a leak left out."""
+        leaky = {self._artefact(node) for node in self._leaky()}
         return [
             (self._points[artefact], known)
             for artefact, known in self._evidence.items()
-            if artefact in self._points
+            if artefact in self._points and artefact not in leaky
         ]
 
     def failed(self) -> list[Point]:
-        """Points whose code broke: no artefact could be made of them, or it earned no score."""
+        """Points that are worth nothing: no artefact could be made of them, it earned no score, or only by a leak."""
         broken = [node for node, patch in self.patches.items() if patch.artefact is None]
         broken += [node for node, result in self.results.items() if result.evidence is None]
+        broken += self._leaky()
         points = (self.point(node) for node in broken)
         return [point for point in points if point is not None]
 
@@ -77,6 +79,18 @@ class Notebook:
     def of_artefact(self, artefact: ArtefactHash) -> Evidence | None:
         """All that is known of an artefact's worth."""
         return self._evidence.get(artefact)
+
+    def _leaky(self) -> list[NodeId]:
+        """Nodes that a review has turned down because of how they came by their score."""
+        return [
+            node
+            for node, review in self.reviews.items()
+            if any(each.kind == "leak" for each in review.objections)
+        ]
+
+    def _artefact(self, node: NodeId) -> ArtefactHash | None:
+        patch = self.patches.get(node)
+        return None if patch is None else patch.artefact
 
     def _hear_result(self, result: RunResult) -> None:
         self.results[result.node] = result

@@ -142,7 +142,8 @@ class Greedy:
             best = self._best_of_families(tree)
             parent = self._parent(tree, best, rng)
             parents = (parent,)
-            others = [node for node in best.values() if tree.artefact(node) != tree.artefact(parent)]
+            kin = [node for node in tree.ranked() if self._family(tree, node) == self._family(tree, parent)]
+            others = [node for node in kin[:4] if tree.artefact(node) != tree.artefact(parent)]
             if operator == "combine" and others:
                 parents = (parent, others[int(rng.integers(len(others)))])
             else:

@@ -224,6 +224,8 @@ class _Lead:
         elif review.verdict == "revise" and self._left > 0:
             await self._more_evidence(node)
         else:
+            if node.artefact is not None and any(each.kind == "leak" for each in review.objections):
+                self._tree.barred.add(node.artefact)
             self._close(node, "rejected")
 
     def _has_risen(self, incumbent: Evidence, told: Evidence | None) -> bool:

@@ -65,7 +65,7 @@ async def run(function: Any, at_most: int, rival: Evidence | None, artefact: Art
 
 @pytest.mark.parametrize(
     ("scores", "runs"),
-    [((0.40,), 1), ((0.60,), 1), ((0.50, 0.51, 0.50, 0.51), 4)],
+    [((0.40,), 1), ((0.60, 0.60), 2), ((0.50, 0.51, 0.50, 0.51), 4)],
     ids=["worse", "better", "close"],
 )
 async def test_an_experimenter_replicates_only_what_is_close(scores: tuple[float, ...], runs: int) -> None:
@@ -77,9 +77,10 @@ async def test_an_experimenter_replicates_only_what_is_close(scores: tuple[float
 
 
 async def test_less_is_better_where_the_task_says_so() -> None:
-    result = await run(Experimenter(member((0.4,), direction="min")), 4, known(B, 0.5, 0.5))
+    lower = await run(Experimenter(member((0.4, 0.4), direction="min")), 4, known(B, 0.5, 0.5))
+    higher = await run(Experimenter(member((0.6,), direction="min")), 4, known(B, 0.5, 0.5))
 
-    assert result.evaluations == 1
+    assert (lower.evaluations, higher.evaluations) == (2, 1)
 
 
 async def test_an_experimenter_adds_new_runs_to_what_is_known_of_an_artefact() -> None:
@@ -199,7 +200,7 @@ async def test_a_hypothesizer_learns_from_results_and_predicts_them() -> None:
         told = known(artefact, worth, node=number)
         hypothesizer.observe(RunResult(node=NodeId(number), evidence=told, evaluations=1))
 
-    made = await idea(hypothesizer, 50, "improve", (NodeId(0),))
+    made = await idea(hypothesizer, 50)
 
     assert made.point["plan"] == "hill"
     assert made.point["x"] - made.point["y"] > 0.5
