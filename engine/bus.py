@@ -162,7 +162,7 @@ class Bus:
                 nursery.start_soon(self._live, post, behave, name=post.address.id)
             # Every member stands at its post before the first one runs: trio starts them in any order.
             nursery.start_soon(self._kick_off)
-            if self._until < float("inf") or self._deadlines:
+            if self._until < float("inf") or self._deadlines.standing:
                 self._watch_clock()
         if self._fatal is not None:
             raise self._fatal
@@ -304,7 +304,7 @@ class Bus:
                 return None
             if not self._ready:
                 self._release()
-                if not (self._ready or self._outstanding or self._deadlines):
+                if not (self._ready or self._outstanding or self._deadlines.standing):
                     self._report_deadlock()
         except _FATAL as error:
             self._stop(error)
@@ -338,7 +338,7 @@ class Bus:
         slot = self._next_slot(expected)
         if slot is not None and slot.finished is not None:
             self._hand_over(slot, slot.finished)
-        elif expected is not None and (self._outstanding or self._deadlines):
+        elif expected is not None and (self._outstanding or self._deadlines.standing):
             # Nothing of the record waits for what it has no answer to.
             raise diverged(self.journal.name, expected, None)
         elif (due := self._deadlines.next()) is not None and due[0] <= trio.current_time():
@@ -493,7 +493,7 @@ class Bus:
             at = trio.current_time() + deadline_seconds
             if self._deadlines.add(seq, sender, at=at, seconds=deadline_seconds):
                 self._watch_clock()
-        if cause and self._deadlines:
+        if cause and self._deadlines.standing:
             self._deadlines.answered(cause, to)
         if to is not None:
             self._deliver_to(envelope, to)

@@ -6,16 +6,17 @@ from engine.messages import MemberId
 
 
 class Deadlines:
-    """By when messages want an answer. What was answered in time is forgotten."""
+    """By when messages want an answer. What was answered in time is forgotten.
 
-    __slots__ = ("_heap", "_standing")
+    Attributes:
+        standing: by message, who asked and for how many seconds it stands.
+    """
+
+    __slots__ = ("_heap", "standing")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int]] = []
-        self._standing: dict[int, tuple[MemberId, float]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._standing)
+        self.standing: dict[int, tuple[MemberId, float]] = {}
 
     def add(self, seq: int, asker: MemberId, *, at: float, seconds: float) -> bool:
         """Let one stand.
@@ -29,27 +30,27 @@ class Deadlines:
         Returns:
             Whether it is now the next to strike.
         """
-        self._standing[seq] = (asker, seconds)
+        self.standing[seq] = (asker, seconds)
         heapq.heappush(self._heap, (at, seq))
         return self._heap[0][1] == seq
 
     def answered(self, seq: int, by_message_to: str | None) -> None:
         """A message that answers ``seq`` was published; it counts where it is addressed to the one who asked."""
-        standing = self._standing.get(seq)
+        standing = self.standing.get(seq)
         if standing is not None and standing[0] == by_message_to:
-            del self._standing[seq]
+            del self.standing[seq]
 
     def forget(self, asker: MemberId) -> None:
         """Nobody is left to be told."""
-        for seq in [seq for seq, (member, _) in self._standing.items() if member == asker]:
-            del self._standing[seq]
+        for seq in [seq for seq, (member, _) in self.standing.items() if member == asker]:
+            del self.standing[seq]
 
     def take(self, seq: int) -> tuple[MemberId, float] | None:
         """Let one strike: who asked, and how long it stood; None where none stands."""
-        return self._standing.pop(seq, None)
+        return self.standing.pop(seq, None)
 
     def next(self) -> tuple[float, int] | None:
         """When the next one strikes, and for which message."""
-        while self._heap and self._heap[0][1] not in self._standing:
+        while self._heap and self._heap[0][1] not in self.standing:
             heapq.heappop(self._heap)
         return self._heap[0] if self._heap else None

@@ -290,11 +290,18 @@ class Journal:
         """
         if self._expected:
             known = _plain(self._expected[0])
-            if known != _plain(record) and known != _plain(_decoder.decode(_encoded(record))):
-                raise diverged(self.name, known, record)
+            if known != _plain(record):
+                # Not the same object, and perhaps still the same line (a list where a tuple is meant).
+                line = _encoder.encode(record)
+                _check_finite(record)
+                if known != _plain(_decoder.decode(line)):
+                    raise diverged(self.name, known, record)
             self._expected.popleft()
         elif self._file >= 0:
-            self._buffer += _encoded(record)
+            line = _encoder.encode(record)
+            if b"null" in line:
+                _check_finite(record)
+            self._buffer += line
             self._buffer += b"\n"
             if len(self._buffer) > BATCH_BYTES:
                 self.flush()
@@ -379,19 +386,17 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
 
-def _encoded(record: AnyRecord) -> bytes:
-    """A record's line, of which a reader makes the same record.
+def _check_finite(record: AnyRecord) -> None:
+    """Refuse a number that is not finite: JSON has none, and a null would come back.
 
     Raises:
-        BadSpecification: when it holds a number that is not finite: JSON has none, and a null would come back.
+        BadSpecification: naming the kind of record.
     """
-    line = _encoder.encode(record)
-    if b"null" in line and not _is_finite(msgspec.to_builtins(record)):
+    if not _is_finite(msgspec.to_builtins(record)):
         raise BadSpecification(
             type(record).__name__,
             "a number in it is not finite; leave it out, or say None where that is allowed",
         )
-    return line
 
 
 def _is_finite(value: object) -> bool:

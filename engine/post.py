@@ -113,15 +113,20 @@ class Post:
         """
         if self._past:
             return self._past_message()
-        await self._begin()
+        bus = self._bus
+        bus.turns += 1
+        if bus.running is not self or bus.turns > MAX_TURNS:
+            await bus.let_others_breathe(self)
         envelope, self._retry = self._retry, None
         if envelope is None:
             envelope = self._take()
         if envelope is None:
-            envelope = await self._wait_for_message()
+            self._stand_idle()
+            await bus.park(self)
+            envelope = self._handed()
         self.handling = envelope
         if envelope.to is not None and not envelope.cause:
-            self._bus.note_taken(envelope, self)
+            bus.note_taken(envelope, self)
         if self._history is not None:
             self._history.append(envelope)
         return envelope
@@ -142,10 +147,15 @@ class Post:
         """
         if self._past:
             return self._past_seq()
-        await self._begin()
-        _check_deadline(deadline_seconds)
-        await self._wait_for_room(to, topic, cause)
-        seq = self._bus.publish(self.address.id, body, to, topic, cause, deadline_seconds)
+        bus = self._bus
+        bus.turns += 1
+        if bus.running is not self or bus.turns > MAX_TURNS:
+            await bus.let_others_breathe(self)
+        if deadline_seconds is not None:
+            _check_deadline(deadline_seconds)
+        if bus.full_mailbox(self.address.id, to, topic, cause) is not None:
+            await self._wait_for_room(to, topic, cause)
+        seq = bus.publish(self.address.id, body, to, topic, cause, deadline_seconds)
         if cause and self.handling is not None and self.handling.seq == cause:
             self.handling = None
         if self._history is not None:
@@ -159,16 +169,21 @@ class Post:
         if self._past:
             self._past_seq()
             return self._past_answer()
-        await self._begin()
-        _check_deadline(deadline_seconds)
-        await self._wait_for_room(to, None, 0)
+        bus = self._bus
+        bus.turns += 1
+        if bus.running is not self or bus.turns > MAX_TURNS:
+            await bus.let_others_breathe(self)
+        if deadline_seconds is not None:
+            _check_deadline(deadline_seconds)
+        if bus.full_mailbox(self.address.id, to, None, 0) is not None:
+            await self._wait_for_room(to, None, 0)
         try:
             # Said before publishing: a message that cannot be delivered is answered at once.
-            self.awaited = self._bus.next_seq
+            self.awaited = bus.next_seq
             self.why = f"an answer from {to}"
-            seq = self._bus.publish(self.address.id, body, to, None, 0, deadline_seconds)
+            seq = bus.publish(self.address.id, body, to, None, 0, deadline_seconds)
             if self._value is None:
-                await self._bus.park(self)
+                await bus.park(self)
         finally:
             self.awaited, self.asked = 0, None
         answer = self._handed()
@@ -191,9 +206,12 @@ class Post:
         """
         if self._past:
             return self._past_outcome()
-        await self._begin()
+        bus = self._bus
+        bus.turns += 1
+        if bus.running is not self or bus.turns > MAX_TURNS:
+            await bus.let_others_breathe(self)
         self._ordinal += 1
-        outcome = await self._bus.perform(self, self._ordinal, effect, run, sync=sync)
+        outcome = await bus.perform(self, self._ordinal, effect, run, sync=sync)
         if self._history is not None:
             self._history.append(outcome)
         return outcome
@@ -313,13 +331,6 @@ class Post:
         """Seconds since the episode began."""
         return self._bus.now()
 
-    async def _begin(self) -> None:
-        """Before anything it does: it must have the baton, and now and then the loop needs its turn."""
-        bus = self._bus
-        bus.turns += 1
-        if bus.running is not self or bus.turns > MAX_TURNS:
-            await bus.let_others_breathe(self)
-
     def _handed(self) -> Envelope:
         envelope, self._value = self._value, None
         if envelope is None:
@@ -337,7 +348,7 @@ class Post:
             self._bus.make_ready(best.senders.popleft())
         return best.waiting.popleft()
 
-    async def _wait_for_message(self) -> Envelope:
+    def _stand_idle(self) -> None:
         self.is_idle, self.why = True, "a message"
         for mailbox in self._mailboxes:
             if self not in mailbox.idle:
@@ -345,8 +356,6 @@ class Post:
             if mailbox.senders:
                 # A sender's message was handed on without waiting here, so that no taking made room for the next.
                 self._bus.make_ready(mailbox.senders.popleft())
-        await self._bus.park(self)
-        return self._handed()
 
     async def _wait_for_room(self, to: str | None, topic: Topic | None, cause: int) -> None:
         while (mailbox := self._bus.full_mailbox(self.address.id, to, topic, cause)) is not None:
@@ -359,8 +368,8 @@ class Post:
                     mailbox.senders.remove(self)
 
 
-def _check_deadline(seconds: float | None) -> None:
-    if seconds is not None and not 0 <= seconds < math.inf:
+def _check_deadline(seconds: float) -> None:
+    if not 0 <= seconds < math.inf:
         raise BadSpecification("deadline_seconds", f"{seconds:g}; give 0 or more, or None for no deadline")
 
 
