@@ -10,6 +10,11 @@ Requests: ``run`` (argv; body is stdin), ``python`` (body is source, then stdin)
 Whose process is whose: the main process of a command is made a *subreaper*, so whatever it starts stays below it,
 daemons included. When it ends, all that is left falls to this server, where a child that is no command's main process
 is a *stray* and is killed. A command that gives up being a subreaper only makes its daemons strays at once.
+
+What a fork of this interpreter costs is paid while nothing is asked: when no command is left, one *spare* is forked,
+which does all that is the same for every command and waits for the rest. There is a spare only while there is no
+command, so no command's code ever runs beside one: nobody can signal it, fill it or be counted with it. Commands that
+find no spare are forked as they come.
 """
 
 # ruff: noqa: PTH118, PTH109, PTH123, PTH208 - pathlib is not imported: it would double the time to start
@@ -42,6 +47,17 @@ if TYPE_CHECKING:
     Header = dict[str, Any]
     """JSON from the host, who checks it before it sends it."""
 
+_REHEARSED: Header = {
+    "id": 0,
+    "argv": [".", "", ""],
+    "cwd": ".",
+    "env": dict(os.environ),
+    "rlimits": dict.fromkeys(("RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_CORE", "RLIMIT_NOFILE"), 0),
+    "wall_seconds": 0.0,
+    "output_bytes": 0,
+}
+"""A request that is only gone through: see `rehearse`."""
+
 
 class Command:
     """One command in flight: its main process, its pipes, what it said so far."""
@@ -63,6 +79,19 @@ class Command:
         self.stdin_left = memoryview(b"")
 
 
+class Fork:
+    """A child of this interpreter that is or will be a command, and our ends of its pipes."""
+
+    def __init__(self, pid: int, ends: tuple[int, int, int, int]) -> None:
+        self.pid = pid
+        self.stdin, self.stdout, self.stderr, self.request = ends
+
+    def close(self) -> None:
+        """Close our ends: one that still waits for its request then ends by itself."""
+        for end in (self.stdin, self.stdout, self.stderr, self.request):
+            os.close(end)
+
+
 class Server:
     """The loop: one thread, never blocked but in select."""
 
@@ -70,6 +99,7 @@ class Server:
         self.source, self.sink = source, sink
         self.workspace = workspace
         self.commands: dict[int, Command] = {}
+        self.spare: Fork | None = None
         self.inbox = bytearray()
         self.selector = selectors.DefaultSelector()
         self.null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
@@ -81,6 +111,8 @@ class Server:
         self.selector.register(woken, selectors.EVENT_READ, lambda: self.reap(woken))
         self.children_file = f"/proc/{os.getpid()}/task/{os.getpid()}/children"
         self.ended = False
+        self.spare_is_due = True
+        self.childless = True
 
     def serve(self, preload: list[str]) -> None:
         """Serve until the host closes its end, then kill what is left."""
@@ -88,10 +120,14 @@ class Server:
         # Warming up comes after the greeting: the host has files to write meanwhile.
         warm_up(preload)
         while not self.ended:
-            for key, _ in self.selector.select(self.patience()):
+            happened = self.selector.select(0.0 if self.lacks_spare() else self.patience())
+            for key, _ in happened:
                 key.data()
             self.kill_overdue()
             self.finish_dead()
+            if not happened and self.lacks_spare():
+                self.make_spare()
+        self.drop_spare()
         for command in list(self.commands.values()):
             self.kill(command, "closed")
         while self.commands:
@@ -103,6 +139,10 @@ class Server:
         while self.kill_strays():
             self.reap(None)
             time.sleep(0.001)
+
+    def lacks_spare(self) -> bool:
+        """Whether to fork a spare as soon as nothing is asked: once after each command, so never in a circle."""
+        return self.spare_is_due and not self.commands
 
     def patience(self) -> float | None:
         """How long nothing can happen of itself; None is for ever."""
@@ -153,39 +193,97 @@ class Server:
     # --- starting ---
 
     def start(self, request: Header, body: bytes) -> None:
-        """Fork, and become the command there."""
+        """Have the spare become the command, or a new fork."""
         command = Command(request)
         source_length = request.get("source_length", 0)
         source, stdin = body[:source_length], body[source_length:]
-        pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
         try:
-            pid = os.fork()
+            child = self.hand_to_spare(request, source) or self.fork((request, source))
         except OSError as error:
-            for pipe in pipes:
-                os.close(pipe[0])
-                os.close(pipe[1])
             command.kept["err"] += f"cannot start: {error.strerror}\n".encode()
             command.total["err"] = len(command.kept["err"])
             command.status = 126 << 8
             self.report(command)
             return
-        (child_in, host_in), (host_out, child_out), (host_err, child_err) = pipes
-        if pid == 0:
-            become(self.workspace, request, source, (child_in, child_out, child_err))
-        for end in (child_in, child_out, child_err):
-            os.close(end)
-        for end in (host_in, host_out, host_err):
-            os.set_blocking(end, False)
-        command.pid = pid
-        command.readers = {"out": host_out, "err": host_err}
+        os.close(child.request)
+        command.pid = child.pid
+        command.readers = {"out": child.stdout, "err": child.stderr}
         for name, end in command.readers.items():
             self.selector.register(
                 end, selectors.EVENT_READ, functools.partial(self.read_output, command, name)
             )
-        command.stdin, command.stdin_left = host_in, memoryview(stdin)
+        command.stdin, command.stdin_left = child.stdin, memoryview(stdin)
         self.commands[command.number] = command
         if self.feed(command):
-            self.selector.register(host_in, selectors.EVENT_WRITE, functools.partial(self.feed, command))
+            self.selector.register(child.stdin, selectors.EVENT_WRITE, functools.partial(self.feed, command))
+
+    def fork(self, given: tuple[Header, bytes] | None) -> Fork:
+        """Fork a child that becomes the command given, or waits to be told of one."""
+        pipes: list[tuple[int, int]] = []
+        try:
+            for _ in range(4):
+                pipes.append(os.pipe2(os.O_CLOEXEC))  # noqa: PERF401 - what was made is closed if the next fails
+            pid = os.fork()
+        except OSError:
+            for pipe in pipes:
+                os.close(pipe[0])
+                os.close(pipe[1])
+            raise
+        (child_in, host_in), (host_out, child_out), (host_err, child_err), (child_told, host_told) = pipes
+        if pid == 0:
+            self.commands, self.spare, self.inbox = {}, None, bytearray()
+            become(self.workspace, given, (child_in, child_out, child_err, child_told))
+        for end in (child_in, child_out, child_err, child_told):
+            os.close(end)
+        for end in (host_in, host_out, host_err, host_told):
+            os.set_blocking(end, False)
+        return Fork(pid, (host_in, host_out, host_err, host_told))
+
+    def make_spare(self) -> None:
+        """Fork a child to be the next command; without one, that command is forked when it comes."""
+        self.spare_is_due = False
+        with contextlib.suppress(OSError):
+            self.spare = self.fork(None)
+            self.rehearse()
+
+    def rehearse(self) -> None:
+        """Write where the next command will have us write: what is shared with a fork is copied at that moment."""
+        command = Command(json.loads(json.dumps(_REHEARSED).encode()))
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        try:
+            self.selector.register(
+                reader, selectors.EVENT_READ, functools.partial(self.read_output, command, "out")
+            )
+            self.selector.select(0.0)  # what has come is still there at the next look
+            self.selector.unregister(reader)
+        finally:
+            os.close(reader)
+            os.close(writer)
+        self.reap(None)
+
+    def hand_to_spare(self, request: Header, source: bytes) -> Fork | None:
+        """Tell the spare which command to become; None when there is none, or it cannot be told at once."""
+        spare = self.spare
+        if spare is None:
+            return None
+        encoded = json.dumps(request).encode()
+        told = _HEAD.pack(len(encoded), len(source)) + encoded + source
+        try:
+            if os.write(spare.request, told) == len(told):
+                self.spare = None
+                return spare
+        except OSError:
+            pass  # it has died, or its pipe is too small
+        self.drop_spare()
+        return None
+
+    def drop_spare(self) -> None:
+        """Kill the spare; it is buried like a stray."""
+        if self.spare is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.spare.pid, signal.SIGKILL)
+            self.spare.close()
+            self.spare = None
 
     # --- pipes ---
 
@@ -253,21 +351,26 @@ class Server:
                 self.kill(command, "wall")
 
     def reap(self, woken: int | None) -> None:
-        """Bury the dead, noting how commands ended and what they used."""
+        """Bury the dead, noting how commands ended and what they used, and whether any child is left."""
         if woken is not None:
             with contextlib.suppress(BlockingIOError):
                 os.read(woken, 4096)
+        self.childless = False
         by_pid = {command.pid: command for command in self.commands.values()}
         while True:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
+                self.childless = True
                 return
             if pid == 0:
                 return
             command = by_pid.get(pid)
             seconds = usage.ru_utime + usage.ru_stime
-            if command is not None:
+            if self.spare is not None and pid == self.spare.pid:
+                self.spare.close()
+                self.spare = None
+            elif command is not None:
                 command.status = status
                 command.cpu += seconds
                 command.rss = max(command.rss, usage.ru_maxrss * 1024)
@@ -295,7 +398,9 @@ class Server:
         """Report the commands that have ended, once all that they left behind is dead."""
         self.reap(None)
         ended = [command for command in self.commands.values() if command.status is not None]
-        if self.kill_strays():
+        if not ended:
+            return
+        if not self.childless and self.kill_strays():
             self.reap(None)
             if self.kill_strays():
                 return
@@ -311,6 +416,7 @@ class Server:
     def report(self, command: Command) -> None:
         """Send the reply and forget the command."""
         self.commands.pop(command.number, None)
+        self.spare_is_due = self.spare is None
         for end in command.readers.values():
             self.selector.unregister(end)
             os.close(end)
@@ -353,9 +459,9 @@ def children_by_scan() -> set[int]:
 # --- in the child ---
 
 
-def become(workspace: str, request: Header, source: bytes, ends: tuple[int, int, int]) -> NoReturn:
-    """Turn this fork into the command; never returns."""
-    code = 126
+def become(workspace: str, given: tuple[Header, bytes] | None, ends: tuple[int, int, int, int]) -> NoReturn:
+    """Turn this fork into the command, given now or told later; never returns."""
+    code, named = 126, [""]
     try:
         os.setsid()
         _prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -364,7 +470,13 @@ def become(workspace: str, request: Header, source: bytes, ends: tuple[int, int,
             signal.signal(number, signal.SIG_DFL)
         for target, end in enumerate(ends):
             os.dup2(end, target)
-        os.closerange(3, 1 << 16)
+        os.closerange(4, 1 << 16)
+        if given is None:
+            rehearse(workspace)
+            given = wait_for_request(3)
+        request, source = given
+        os.close(3)
+        named = request["argv"][:1]
         os.chdir(os.path.join(workspace, request["cwd"]))
         for name, value in request["rlimits"].items():
             lower(getattr(resource, name), value)
@@ -380,12 +492,35 @@ def become(workspace: str, request: Header, source: bytes, ends: tuple[int, int,
             execute(request["argv"], request["env"])
     except OSError as error:
         code = 127 if error.errno in (errno.ENOENT, errno.ENOTDIR) else 126
-        where = error.filename if isinstance(error.filename, str) else request["argv"][:1]
+        where = error.filename if isinstance(error.filename, str) else named
         os.write(2, f"cannot start {str(where)[:200]}: {error.strerror}\n".encode(errors="replace"))
     except BaseException as error:  # noqa: BLE001 - nothing may return from here into the server's loop
         os.write(2, f"cannot start: {error!r}\n".encode(errors="replace"))
     finally:
         os._exit(code)
+
+
+def rehearse(workspace: str) -> None:
+    """Go through a command's steps without becoming one: a fork gets its pages one by one, as it touches them."""
+    request = json.loads(json.dumps(_REHEARSED).encode())
+    os.chdir(os.path.join(workspace, request["cwd"]))
+    for name in request["rlimits"]:
+        resource.getrlimit(getattr(resource, name))
+    compile("import sys", "<rehearsal>", "exec")
+    with contextlib.suppress(OSError):
+        execute(request["argv"], request["env"])  # "." is a folder wherever it is looked for
+
+
+def wait_for_request(told: int) -> tuple[Header, bytes]:
+    """Wait to be told which command to become; at the end of the pipe the server is gone or done with us."""
+    heard = b""
+    while len(heard) < _HEAD.size or len(heard) < _HEAD.size + sum(_HEAD.unpack_from(heard)):
+        data = os.read(told, 1 << 17)
+        if not data:
+            os._exit(0)
+        heard += data
+    end = _HEAD.size + _HEAD.unpack_from(heard)[0]
+    return json.loads(heard[_HEAD.size : end]), heard[end:]
 
 
 def lower(limit: int, value: int) -> None:
