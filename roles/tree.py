@@ -109,6 +109,10 @@ class Tree:
             return self._baseline if node == STARTER else None
         return pool(self._values[artefact], declared=self._declared[artefact], node=node, artefact=artefact)
 
+    def is_known(self, artefact: ArtefactHash) -> bool:
+        """Whether an artefact has been measured."""
+        return artefact in self._values
+
     def artefact(self, node: NodeId) -> ArtefactHash | None:
         """A node's artefact, if there is one."""
         if node == STARTER:

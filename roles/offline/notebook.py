@@ -25,7 +25,7 @@ class Notebook:
         self.selected: NodeId | None = None
         """The node that stands, as far as was heard."""
         self._evidence: dict[ArtefactHash, Evidence] = {}
-        self._points: dict[ArtefactHash, Point] = {}
+        self._points: dict[ArtefactHash, list[Point]] = {}
 
     def hear(self, body: AnyBody) -> None:
         """Take note of a message."""
@@ -35,7 +35,7 @@ class Notebook:
             case Patch():
                 self.patches[body.node] = body
                 if body.artefact is not None and body.point is not None:
-                    self._points[body.artefact] = body.point
+                    self._add_point(body.artefact, body.point)
             case RunResult():
                 self._hear_result(body)
             case Review():
@@ -54,12 +54,16 @@ class Notebook:
         return None if hypothesis is None else hypothesis.point
 
     def scored(self) -> list[tuple[Point, Evidence]]:
-        """Points with what is known of their worth, one for each artefact, oldest first; those with a leak left out."""
+        """Points with what is known of their worth, oldest artefact first; those with a leak left out.
+
+        Several points may stand for one artefact, where an axis made no difference.
+        """
         leaky = {self._artefact(node) for node in self._leaky()}
         return [
-            (self._points[artefact], known)
+            (point, known)
             for artefact, known in self._evidence.items()
-            if artefact in self._points and artefact not in leaky
+            if artefact not in leaky
+            for point in self._points.get(artefact, ())
         ]
 
     def failed(self) -> list[Point]:
@@ -102,4 +106,9 @@ class Notebook:
             self._evidence[evidence.artefact] = evidence
         point = self.point(result.node)
         if point is not None:
-            self._points.setdefault(evidence.artefact, point)
+            self._add_point(evidence.artefact, point)
+
+    def _add_point(self, artefact: ArtefactHash, point: Point) -> None:
+        points = self._points.setdefault(artefact, [])
+        if point not in points:
+            points.append(point)

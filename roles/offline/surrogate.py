@@ -44,11 +44,10 @@ class Surrogate:
     def fit(self, rows: Rows, worths: Sequence[float], errors: Sequence[float]) -> None:
         """Learn from points: worths (more is better) and the standard errors of them, at least one point.
 
-        Worths far below the middle are pulled up: how bad a bad point is does not help to find good ones.
+        Worths far below the best are pulled up: how bad a bad point is does not help to find good ones.
         """
         raw = np.asarray(worths, dtype=np.float64)
-        middle, best = float(np.median(raw)), float(raw.max())
-        pulled = np.maximum(raw, middle - 1.5 * max(best - middle, 1e-9))
+        pulled = np.maximum(raw, raw.max() - 2.0 * raw.std())
         self._mean = float(pulled.mean())
         self._spread = float(pulled.std()) or max(abs(self._mean), 1.0) * 0.1
         values = (pulled - self._mean) / self._spread

@@ -35,7 +35,7 @@ from roles.evidence import lead as lead_over
 from roles.strategies.rule import Move, Rule
 from roles.tree import Node, Status, Tree
 
-BARREN = 12
+BARREN = 24
 """Nodes in a row that spent no evaluation, after which no other is begun: they would go on for ever."""
 
 
@@ -180,6 +180,9 @@ class _Lead:
             return
         if node.operator == "debug" and patch.artefact == self._tree.artefact(node.parents[0]):
             self._close(node, "failed", problem="")  # the broken code again
+            return
+        if self._rule.reviews and self._tree.is_known(patch.artefact):
+            self._close(node, "rejected", problem="the same code as an earlier node")  # it has been measured
             return
         await self._run(node, at_most=self._moves[node.id].evaluations_at_most)
 
