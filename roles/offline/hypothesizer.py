@@ -27,6 +27,7 @@ from roles.offline.acquisition import Taste
 from roles.offline.notebook import Notebook
 from roles.offline.surrogate import Array, Surrogate
 from roles.space import Rows, Space
+from roles.tree import STARTER
 
 DRAWS = 24
 """Uniform draws looked at for a draft; the first of them is what drawing at random would have given."""
@@ -143,7 +144,7 @@ class Hypothesizer:
         """The point that a proposal starts from: its first parent's, else the incumbent's, else the start."""
         candidates = (*asked.parents, *([] if self._book.selected is None else [self._book.selected]))
         for node in candidates:
-            point = self._book.point(node)
+            point = space.start if node == STARTER else self._book.point(node)
             if point is not None:
                 return point
         return space.start

@@ -20,6 +20,7 @@ from engine.messages import (
     ReviewRequest,
     RunRequest,
     RunResult,
+    Selection,
 )
 from engine.task import Score
 from roles.evidence import pool
@@ -212,6 +213,19 @@ async def test_a_hypothesizer_does_not_repeat_itself_while_results_are_awaited()
     points = [(await idea(hypothesizer, number, "improve", (NodeId(0),))).point for number in range(1, 9)]
 
     assert len({str(sorted(point.items())) for point in points}) == 8
+
+
+async def test_an_improvement_of_the_starter_starts_there_whatever_else_stands() -> None:
+    hypothesizer = Hypothesizer(member())
+    hill = {"plan": "hill", "x": 0.5, "y": 0.5, "steps": 10, "kind": "b", "guard": "yes"}
+    hypothesizer.observe(Patch(node=NodeId(7), base=S, artefact=A, diff="", point=hill))
+    hypothesizer.observe(RunResult(node=NodeId(7), evidence=known(A, 0.9, node=7), evaluations=1))
+    hypothesizer.observe(Selection(node=NodeId(7), artefact=A, rule="", candidates=()))
+
+    of_starter = await idea(hypothesizer, 8, "improve", (NodeId(0),))
+    of_node = await idea(hypothesizer, 9, "improve", (NodeId(7),))
+
+    assert (of_starter.point["plan"], of_node.point["plan"]) == ("flat", "hill")
 
 
 async def test_the_first_draft_is_the_draw_that_chance_would_have_made_in_its_family() -> None:
