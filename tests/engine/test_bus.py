@@ -489,7 +489,9 @@ async def test_what_the_outside_fails_at_is_not_put_on_the_record(tmp_path: Path
 
 async def test_a_decision_may_weigh_its_candidates_with_numbers_out_of_numpy(tmp_path: Path) -> None:
     async def lead(post: Post) -> None:
-        post.decide("go on", "yes", rule="the larger", candidates={"yes": np.float64(0.75), "no": np.float32(0)})
+        post.decide(
+            "go on", "yes", rule="the larger", candidates={"yes": np.float64(0.75), "no": np.float32(0)}
+        )
 
     await run_bus({"lead": lead}, [Address(id=LEAD, leads=True)], tmp_path)
 
