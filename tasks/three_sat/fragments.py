@@ -137,22 +137,23 @@ def count_implied(literal, unresolved_clauses, assignments):
                 changed = True
     return implied
 '''
-WEIGH = '''\
-def weigh(literal, unresolved_clauses, assignments):
-    """The weight of the clauses that this literal would make true; shorter ones weigh more."""
-    weight = 0.0
-    for clause in unresolved_clauses:
-        if literal in clause:
-            weight += 2.0 ** -sum(abs(other) not in assignments for other in clause)
-    return weight
-'''
 COUNT_BOTH = """\
-    positive = sum(variable in clause for clause in unresolved_clauses)
-    negative = sum(-variable in clause for clause in unresolved_clauses)
+    positive = negative = 0
+    for clause in unresolved_clauses:
+        if variable in clause:
+            positive += 1
+        elif -variable in clause:
+            negative += 1
 """
 WEIGH_BOTH = """\
-    positive = weigh(variable, unresolved_clauses, assignments)
-    negative = weigh(-variable, unresolved_clauses, assignments)
+    # After unit propagation an unresolved clause has two or three free literals; the shorter ones weigh twice.
+    false = {-known if value else known for known, value in assignments.items()}
+    positive = negative = 0
+    for clause in unresolved_clauses:
+        if variable in clause:
+            positive += 1 if false.isdisjoint(clause) else 2
+        elif -variable in clause:
+            negative += 1 if false.isdisjoint(clause) else 2
 """
 REUSE_SCORES = """\
     positive, negative = scores[variable], scores[-variable]
@@ -171,5 +172,5 @@ VALUE_TITLES = {
     "heavier": "the value that makes the heavier clauses true",
     "lighter": "the value that makes the lighter clauses true",
 }
-HELPERS = {"count_implied(": COUNT_IMPLIED, "weigh(": WEIGH}
+HELPERS = {"count_implied(": COUNT_IMPLIED}
 """What each call needs before the function."""
