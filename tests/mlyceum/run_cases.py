@@ -15,6 +15,7 @@ from model_server import ChatRequest, Reply, completion
 from engine.errors import IsolationUnavailable
 from engine.journal import without_measured
 from engine.workspace.backends import make_backend
+from mlyceum.cli import main
 
 COMMAND = (sys.executable, "-m", "mlyceum")
 FAST = ("--workspace", "process-if-needed", "--quiet")
@@ -38,6 +39,20 @@ def mlyceum(*arguments: str, cwd: Path, **variables: str) -> subprocess.Complete
         timeout=300,
         check=False,
     )
+
+
+def mlyceum_here(
+    *arguments: str, cwd: Path, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch
+) -> subprocess.CompletedProcess[str]:
+    """The command in this process: the same to a user, and without the second that starting one takes."""
+    patch.chdir(cwd)
+    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+        patch.delenv(name)
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    said = capture.readouterr()
+    status = ended.value.code if isinstance(ended.value.code, int) else 1
+    return subprocess.CompletedProcess(arguments, status, said.out, said.err)
 
 
 def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -8,7 +8,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from run_cases import COMMAND, FAST, assert_one_sentence, document, environment, mlyceum, outcome
+from run_cases import (
+    COMMAND,
+    FAST,
+    assert_one_sentence,
+    document,
+    environment,
+    mlyceum,
+    mlyceum_here,
+    outcome,
+)
 
 from engine.seeds import Seeds, evaluation_seed
 from engine.task import Measured, Score
@@ -49,11 +58,11 @@ role = "hypothesizer"
     ],
 )
 def test_a_broken_team_file_is_told_by_line_field_and_what_is_allowed(
-    line: str, says: str, tmp_path: Path
+    line: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "team.toml").write_text(TEAM.format(line=line))
 
-    done = mlyceum(*RUN, "--team", "./team.toml", cwd=tmp_path)
+    done = mlyceum_here(*RUN, "--team", "./team.toml", cwd=tmp_path, capture=capsys, patch=monkeypatch)
 
     assert_one_sentence(done, status=2, says=says)
     assert not (tmp_path / "runs").exists()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from run_cases import FAST, assert_one_sentence, document, mlyceum
+from run_cases import FAST, assert_one_sentence, document, mlyceum, mlyceum_here
 
 EPISODE_FIELDS = {
     "task",
@@ -79,9 +79,15 @@ def test_the_table_names_the_controls_and_progress_goes_to_stderr(tmp_path: Path
     ],
 )
 def test_a_team_without_a_role_is_scored_and_says_what_was_removed(
-    removal: str, patch: str, tmp_path: Path
+    removal: str,
+    patch: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    done = mlyceum("run", "planted", "--without", removal, "--budget", "3", "--json", *FAST, cwd=tmp_path)
+    command = ("run", "planted", "--without", removal, "--budget", "3", "--json", *FAST)
+
+    done = mlyceum_here(*command, cwd=tmp_path, capture=capsys, patch=monkeypatch)
 
     (episode,) = document(done)["episodes"]
     assert episode["patches"] == [patch]
@@ -126,6 +132,12 @@ def test_help_fits_a_screen_and_has_examples(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_as_asked_is_said_in_one_sentence(
-    arguments: tuple[str, ...], says: str, tmp_path: Path
+    arguments: tuple[str, ...],
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert_one_sentence(mlyceum(*arguments, cwd=tmp_path), status=2, says=says)
+    done = mlyceum_here(*arguments, cwd=tmp_path, capture=capsys, patch=monkeypatch)
+
+    assert_one_sentence(done, status=2, says=says)
