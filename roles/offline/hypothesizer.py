@@ -31,6 +31,8 @@ from roles.tree import STARTER
 
 DRAWS = 24
 """Uniform draws looked at for a draft; the first of them is what drawing at random would have given."""
+CURIOSITY = 1.5
+"""By how much an untried family may exceed what it has shown, in standard deviations of all worths seen."""
 NOVICE = 5
 """Points known up to which drafts are spread out and nothing else."""
 CLIMBS = 3
@@ -213,7 +215,7 @@ class Hypothesizer:
         for name in names:
             known = worths[name]
             middle = max(known) if known else level + spread
-            beliefs[name] = middle + spread * float(rng.normal()) / np.sqrt(1 + len(known))
+            beliefs[name] = middle + CURIOSITY * spread * float(rng.normal()) / np.sqrt(1 + len(known))
         chosen = max(beliefs, key=lambda name: beliefs[name])
         self._member.decide(
             "family", chosen or "(one)", rule="Thompson sampling over families", candidates=beliefs

@@ -18,6 +18,8 @@ PRIORS: dict[Operator, tuple[float, float]] = {
     "draft": (1.0, 2.5),
 }
 """Successes and failures of each operator before the first node."""
+CURIOSITY = 1.5
+"""By how much an untried family may exceed what it has shown, in standard deviations of all worths seen."""
 
 
 class GreedySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -184,7 +186,7 @@ class Greedy:
         spread = float(merits.std())
         hopes = {
             family: tree.merit(node)
-            + spread * float(rng.normal()) / math.sqrt(1.0 + self._vain.get(family, 0))
+            + CURIOSITY * spread * float(rng.normal()) / math.sqrt(1.0 + self._vain.get(family, 0))
             for family, node in best.items()
         }
         return best[max(hopes, key=lambda family: hopes[family])]
