@@ -11,10 +11,10 @@ Whose process is whose: the main process of a command is made a *subreaper*, so 
 daemons included. When it ends, all that is left falls to this server, where a child that is no command's main process
 is a *stray* and is killed. A command that gives up being a subreaper only makes its daemons strays at once.
 
-What a fork of this interpreter costs is paid while nothing is asked: when no command is left, one *spare* is forked,
-which does all that is the same for every command and waits for the rest. There is a spare only while there is no
-command, so no command's code ever runs beside one: nobody can signal it, fill it or be counted with it. Commands that
-find no spare are forked as they come.
+What a fork of this interpreter costs is paid while nothing is asked: when no command is left, *spares* are forked,
+which do all that is the same for every command and wait for the rest. None is made while a command runs, so a spare
+has nothing of another command; commands that find no spare are forked as they come. A command's code may signal the
+spare that waits beside it: a stopped one is continued, and one killed before it read what to become is made up for.
 """
 
 # ruff: noqa: PTH118, PTH109, PTH123, PTH208 - pathlib is not imported: it would double the time to start
@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import functools
 import json
 import os
@@ -32,6 +33,7 @@ import selectors
 import signal
 import struct
 import sys
+import termios
 import time
 
 TYPE_CHECKING = False  # what a type checker takes for True; typing itself would add a third to the start
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 _HEAD = struct.Struct(">II")
 _CHUNK = 1 << 16
+_QUIET_SECONDS = 0.001  # without a request, before a spare is made: a fork then makes no command wait
+_SPARES = 2  # one for the next command, one for a command that comes before its replacement is ready
 _SET_DUMPABLE, _SET_CHILD_SUBREAPER = 4, 36
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
@@ -62,7 +66,10 @@ _REHEARSED: Header = {
 class Command:
     """One command in flight: its main process, its pipes, what it said so far."""
 
-    def __init__(self, request: Header) -> None:
+    def __init__(self, request: Header, source: bytes = b"", stdin: bytes = b"") -> None:
+        self.request, self.source, self.given_stdin = request, source, stdin
+        self.told: int | None = None
+        """Our end of the pipe by which a spare was told to become this command."""
         self.number: int = request["id"]
         self.kept = {"out": bytearray(), "err": bytearray()}
         self.total = {"out": 0, "err": 0}
@@ -99,7 +106,7 @@ class Server:
         self.source, self.sink = source, sink
         self.workspace = workspace
         self.commands: dict[int, Command] = {}
-        self.spare: Fork | None = None
+        self.spares: list[Fork] = []
         self.inbox = bytearray()
         self.selector = selectors.DefaultSelector()
         self.null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
@@ -111,7 +118,7 @@ class Server:
         self.selector.register(woken, selectors.EVENT_READ, lambda: self.reap(woken))
         self.children_file = f"/proc/{os.getpid()}/task/{os.getpid()}/children"
         self.ended = False
-        self.spare_is_due = True
+        self.spares_due = _SPARES
         self.childless = True
 
     def serve(self, preload: list[str]) -> None:
@@ -120,14 +127,16 @@ class Server:
         # Warming up comes after the greeting: the host has files to write meanwhile.
         warm_up(preload)
         while not self.ended:
-            happened = self.selector.select(0.0 if self.lacks_spare() else self.patience())
+            happened = self.selector.select(_QUIET_SECONDS if self.lacks_spare() else self.patience())
             for key, _ in happened:
                 key.data()
             self.kill_overdue()
             self.finish_dead()
-            if not happened and self.lacks_spare():
+            while not happened and self.lacks_spare():
                 self.make_spare()
-        self.drop_spare()
+                happened = self.selector.select(0.0)  # only a look: what has come is still there at the next
+        for spare in list(self.spares):
+            self.drop(spare)
         for command in list(self.commands.values()):
             self.kill(command, "closed")
         while self.commands:
@@ -141,8 +150,8 @@ class Server:
             time.sleep(0.001)
 
     def lacks_spare(self) -> bool:
-        """Whether to fork a spare as soon as nothing is asked: once after each command, so never in a circle."""
-        return self.spare_is_due and not self.commands
+        """Whether to fork a spare once nothing is asked; only so many after each command, so never in a circle."""
+        return self.spares_due > 0 and len(self.spares) < _SPARES and not self.commands
 
     def patience(self) -> float | None:
         """How long nothing can happen of itself; None is for ever."""
@@ -194,28 +203,63 @@ class Server:
 
     def start(self, request: Header, body: bytes) -> None:
         """Have the spare become the command, or a new fork."""
-        command = Command(request)
         source_length = request.get("source_length", 0)
-        source, stdin = body[:source_length], body[source_length:]
+        command = Command(request, body[:source_length], body[source_length:])
         try:
-            child = self.hand_to_spare(request, source) or self.fork((request, source))
+            child = self.hand_to_spare(command) or self.fork((request, command.source))
         except OSError as error:
-            command.kept["err"] += f"cannot start: {error.strerror}\n".encode()
-            command.total["err"] = len(command.kept["err"])
-            command.status = 126 << 8
-            self.report(command)
-            return
-        os.close(child.request)
-        command.pid = child.pid
+            self.cannot_start(command, error)
+        else:
+            self.attach(command, child)
+
+    def cannot_start(self, command: Command, error: OSError) -> None:
+        """Report a command that no process could be made for."""
+        command.kept["err"] += f"cannot start: {error.strerror}\n".encode()
+        command.total["err"] = len(command.kept["err"])
+        command.status = 126 << 8
+        self.report(command)
+
+    def attach(self, command: Command, child: Fork) -> None:
+        """Listen to the process that is the command now, and give it its input."""
+        command.pid, command.told = child.pid, child.request
         command.readers = {"out": child.stdout, "err": child.stderr}
         for name, end in command.readers.items():
             self.selector.register(
                 end, selectors.EVENT_READ, functools.partial(self.read_output, command, name)
             )
-        command.stdin, command.stdin_left = child.stdin, memoryview(stdin)
+        command.stdin, command.stdin_left = child.stdin, memoryview(command.given_stdin)
         self.commands[command.number] = command
         if self.feed(command):
             self.selector.register(child.stdin, selectors.EVENT_WRITE, functools.partial(self.feed, command))
+
+    def never_began(self, command: Command) -> bool:
+        """Whether its process was killed as a spare, by a signal sent before, and has read nothing of its request."""
+        if command.told is None or command.why_killed is not None or not os.WIFSIGNALED(command.status or 0):
+            return False
+        unread = struct.unpack("i", fcntl.ioctl(command.told, termios.FIONREAD, bytes(4)))[0]
+        return bool(unread)
+
+    def begin_anew(self, command: Command) -> None:
+        """Fork the command for which its spare was lost."""
+        self.detach(command)
+        command.status = None
+        try:
+            child = self.fork((command.request, command.source))
+        except OSError as error:
+            self.cannot_start(command, error)
+        else:
+            self.attach(command, child)
+
+    def detach(self, command: Command) -> None:
+        """Close our ends of a command's pipes."""
+        for end in command.readers.values():
+            self.selector.unregister(end)
+            os.close(end)
+        command.readers = {}
+        self.close_stdin(command)
+        if command.told is not None:
+            os.close(command.told)
+            command.told = None
 
     def fork(self, given: tuple[Header, bytes] | None) -> Fork:
         """Fork a child that becomes the command given, or waits to be told of one."""
@@ -231,7 +275,7 @@ class Server:
             raise
         (child_in, host_in), (host_out, child_out), (host_err, child_err), (child_told, host_told) = pipes
         if pid == 0:
-            self.commands, self.spare, self.inbox = {}, None, bytearray()
+            self.commands, self.spares, self.inbox = {}, [], bytearray()
             become(self.workspace, given, (child_in, child_out, child_err, child_told))
         for end in (child_in, child_out, child_err, child_told):
             os.close(end)
@@ -241,9 +285,9 @@ class Server:
 
     def make_spare(self) -> None:
         """Fork a child to be the next command; without one, that command is forked when it comes."""
-        self.spare_is_due = False
+        self.spares_due -= 1
         with contextlib.suppress(OSError):
-            self.spare = self.fork(None)
+            self.spares.append(self.fork(None))
             self.rehearse()
 
     def rehearse(self) -> None:
@@ -261,29 +305,31 @@ class Server:
             os.close(writer)
         self.reap(None)
 
-    def hand_to_spare(self, request: Header, source: bytes) -> Fork | None:
-        """Tell the spare which command to become; None when there is none, or it cannot be told at once."""
-        spare = self.spare
-        if spare is None:
+    def hand_to_spare(self, command: Command) -> Fork | None:
+        """Tell a spare which command to become; None when there is none, or it cannot be told at once."""
+        if not self.spares:
             return None
-        encoded = json.dumps(request).encode()
-        told = _HEAD.pack(len(encoded), len(source)) + encoded + source
-        try:
+        spare = self.spares[0]
+        encoded = json.dumps(command.request).encode()
+        told = _HEAD.pack(len(encoded), len(command.source)) + encoded + command.source
+        with contextlib.suppress(OSError):  # it has died, or its pipe is too small
+            os.kill(spare.pid, signal.SIGCONT)
             if os.write(spare.request, told) == len(told):
-                self.spare = None
+                self.spares.remove(spare)
                 return spare
-        except OSError:
-            pass  # it has died, or its pipe is too small
-        self.drop_spare()
+        self.drop(spare)
         return None
 
-    def drop_spare(self) -> None:
-        """Kill the spare; it is buried like a stray."""
-        if self.spare is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.spare.pid, signal.SIGKILL)
-            self.spare.close()
-            self.spare = None
+    def drop(self, spare: Fork) -> None:
+        """Kill a spare; it is buried like a stray."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(spare.pid, signal.SIGKILL)
+        self.forget(spare)
+
+    def forget(self, spare: Fork) -> None:
+        """Close our ends of a spare's pipes."""
+        spare.close()
+        self.spares.remove(spare)
 
     # --- pipes ---
 
@@ -367,9 +413,9 @@ class Server:
                 return
             command = by_pid.get(pid)
             seconds = usage.ru_utime + usage.ru_stime
-            if self.spare is not None and pid == self.spare.pid:
-                self.spare.close()
-                self.spare = None
+            spare = next((each for each in self.spares if each.pid == pid), None)
+            if spare is not None:
+                self.forget(spare)
             elif command is not None:
                 command.status = status
                 command.cpu += seconds
@@ -381,8 +427,9 @@ class Server:
                         break
 
     def kill_strays(self) -> bool:
-        """Kill every child that is no running command; True while there was one."""
+        """Kill every child that is no running command and no spare; True while there was one."""
         mains = {command.pid for command in self.commands.values() if command.status is None}
+        mains.update(spare.pid for spare in self.spares)
         try:
             with open(self.children_file, "rb") as file:
                 children = {int(pid) for pid in file.read().split()}
@@ -405,6 +452,9 @@ class Server:
             if self.kill_strays():
                 return
         for command in ended:
+            if self.never_began(command):
+                self.begin_anew(command)
+                continue
             # All writers are dead, so what is in the pipe is all there will be; a bound, in case an end was
             # handed to another command over a socket.
             for name in ("out", "err"):
@@ -416,12 +466,8 @@ class Server:
     def report(self, command: Command) -> None:
         """Send the reply and forget the command."""
         self.commands.pop(command.number, None)
-        self.spare_is_due = self.spare is None
-        for end in command.readers.values():
-            self.selector.unregister(end)
-            os.close(end)
-        command.readers = {}
-        self.close_stdin(command)
+        self.spares_due = _SPARES
+        self.detach(command)
         out, err = command.kept["out"], command.kept["err"]
         code = os.waitstatus_to_exitcode(command.status or 0)
         header = {
@@ -513,7 +559,8 @@ def rehearse(workspace: str) -> None:
 
 def wait_for_request(told: int) -> tuple[Header, bytes]:
     """Wait to be told which command to become; at the end of the pipe the server is gone or done with us."""
-    heard = b""
+    # Two reads at least: one that dies in the first, of a signal sent before, leaves the rest to tell of it.
+    heard = os.read(told, _HEAD.size) or os._exit(0)
     while len(heard) < _HEAD.size or len(heard) < _HEAD.size + sum(_HEAD.unpack_from(heard)):
         data = os.read(told, 1 << 17)
         if not data:

@@ -1,4 +1,4 @@
-"""The spare: a fork of the exec server that waits to be the next command, while nothing runs that could touch it."""
+"""The spares: forks of the exec server that wait to be the next commands."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import pytest
 import trio
 from conformance.workspace_suite import running, sandbox_children, unique_sleep, wait_running
 
-from engine.workspace import Backend, Limits, Workspace, WorkspaceLost, WorkspaceSpec, tree
+from engine.workspace import Backend, Limits, Workspace, WorkspaceLost, WorkspaceSpec, specification, tree
 from engine.workspace.process import Unisolated
 from engine.workspace.sandbox import Sandbox
 
@@ -30,14 +30,14 @@ def _server(backend: Backend) -> int:
     return child if backend.name == "process" else tree.children(child)[0]
 
 
-async def _spare(backend: Backend, *, other_than: int = 0) -> int:
-    """The spare's process id on the host, once it waits."""
+async def _spares(backend: Backend) -> list[int]:
+    """The spares' process ids on the host, oldest first, once all wait and nothing else runs."""
     server = _server(backend)
     with trio.fail_after(20):
         while True:
             children = tree.children(server)
-            if len(children) == 1 and children != [other_than] and tree.state(children[0]) == "S":
-                return children[0]
+            if len(children) == 2 and all(tree.state(pid) == "S" for pid in children):
+                return sorted(children)
             await trio.sleep(0.002)
 
 
@@ -51,43 +51,64 @@ def _pid_inside(pid: int) -> int:
     return int(next(line for line in lines if line.startswith("NSpid")).split()[-1])
 
 
-async def test_the_spare_becomes_the_next_command_and_is_replaced_after_it(backend: Backend) -> None:
+async def test_a_command_runs_in_the_process_that_waited_for_it(backend: Backend) -> None:
     async with backend.open(WorkspaceSpec()) as workspace:
-        first = await _spare(backend)
-        expected = _pid_inside(first)
-        shell = await workspace.run_shell("echo $$")
-        second = await _spare(backend, other_than=first)
-        also_expected = _pid_inside(second)
-        python = await workspace.run_python("import os; print(os.getpid())")
+        for _ in range(3):
+            waiting = {_pid_inside(pid) for pid in await _spares(backend)}
+            result = await workspace.run_shell("echo $$")
 
-    assert (int(shell.stdout), int(python.stdout)) == (expected, also_expected)
+            assert int(result.stdout) in waiting
 
 
-async def test_no_spare_is_there_while_a_command_runs(backend: Backend) -> None:
+async def test_no_spare_is_made_while_a_command_runs(backend: Backend) -> None:
     token = unique_sleep()
 
     async with backend.open(WorkspaceSpec()) as workspace, trio.open_nursery() as nursery:
-        await _spare(backend)
+        await _spares(backend)
         nursery.start_soon(workspace.run, ["sleep", token])
         await wait_running(token)
-        await workspace.run_shell("true")
+        for _ in range(3):
+            await workspace.run_shell("true")
         await trio.sleep(0.05)
 
         assert tree.children(_server(backend)) == running(token)
         nursery.cancel_scope.cancel()
 
 
-async def test_a_spare_that_dies_costs_no_command_and_is_replaced_after_the_next(backend: Backend) -> None:
+async def test_spares_that_die_cost_no_command_and_are_replaced_after_the_next(backend: Backend) -> None:
     async with backend.open(WorkspaceSpec()) as workspace:
-        killed = await _spare(backend)
-        os.kill(killed, signal.SIGKILL)
-        while tree.children(_server(backend)):  # noqa: ASYNC110 - another process tells nobody
-            await trio.sleep(0.002)
+        killed = await _spares(backend)
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
 
         result = await workspace.run_shell("echo works")
 
         assert result.stdout == b"works\n"
-        assert await _spare(backend) != killed
+        assert not set(await _spares(backend)) & set(killed)
+
+
+async def test_a_command_is_begun_anew_when_its_spare_is_killed_before_it_could_begin(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is changed to stop the spare at the moment when it would let a stopped one go on."""
+    source = specification.server_source().replace(b"signal.SIGCONT", b"signal.SIGSTOP")
+    monkeypatch.setattr(f"engine.workspace.{backend.name}.server_source", lambda: source)
+    results: list[bytes] = []
+
+    async def ask(workspace: Workspace) -> None:
+        results.append((await workspace.run(["cat"], stdin=b"works" * 50_000)).stdout)
+
+    async with backend.open(WorkspaceSpec()) as workspace:
+        spare, _ = await _spares(backend)
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ask, workspace)
+                while tree.state(spare) != "T":  # noqa: ASYNC110 - another process tells nobody
+                    await trio.sleep(0.002)
+                await trio.sleep(0.05)  # the request is in its pipe now
+                os.kill(spare, signal.SIGKILL)
+
+    assert results == [b"works" * 50_000]
 
 
 @pytest.mark.sandbox
@@ -96,23 +117,24 @@ async def test_signals_to_everything_do_not_reach_the_next_command(name: str) ->
     if (await _sandbox.self_test()).missing:
         pytest.skip("no sandbox here")
     async with _sandbox.open(WorkspaceSpec()) as workspace:
-        await _spare(_sandbox)
-        await workspace.run_shell(f"kill -{name} -1", limits=Limits(wall_seconds=1))
-        await _spare(_sandbox)
+        await _spares(_sandbox)
+        for _ in range(4):
+            await workspace.run_shell(f"kill -{name} -1", limits=Limits(wall_seconds=1))
 
-        assert (await workspace.run_shell("echo alive")).stdout == b"alive\n"
+            assert (await workspace.run_shell("echo alive")).stdout == b"alive\n"
+        await _spares(_sandbox)
 
 
 async def test_a_spare_has_nothing_of_other_commands(backend: Backend) -> None:
     look = "import os; print(len(os.listdir('/proc/self/fd')), os.environ.get('ONLY_THERE'), input())"
 
     async with backend.open(WorkspaceSpec()) as workspace:
-        await _spare(backend)
+        await _spares(backend)
         await workspace.run_shell("cat >/dev/null", env={"ONLY_THERE": "secret"}, stdin=b"secret" * 99_999)
-        spare = await _spare(backend)
+        spare, _ = await _spares(backend)
         kinds = _descriptors(spare) if os.geteuid() == 0 else {"pipe"}
         python = await workspace.run_python(look, stdin=b"mine\n")
-        await _spare(backend)
+        await _spares(backend)
         shell = await workspace.run_shell("ls /proc/self/fd | wc -l; echo ${ONLY_THERE-None}; env | wc -l")
         plain = await workspace.run_shell("env | wc -l")
 
@@ -128,20 +150,20 @@ async def test_more_commands_at_once_than_spares_are_all_answered(backend: Backe
         answers[number] = (await workspace.run(["cat"], stdin=str(number).encode())).stdout
 
     async with backend.open(WorkspaceSpec()) as workspace:
-        await _spare(backend)
+        await _spares(backend)
         async with trio.open_nursery() as nursery:
             for number in range(20):
                 nursery.start_soon(ask, workspace, number)
-        await _spare(backend)
+        await _spares(backend)
 
     assert answers == {number: str(number).encode() for number in range(20)}
 
 
 async def test_a_request_that_does_not_fit_the_spares_pipe_is_run_all_the_same(backend: Backend) -> None:
     async with backend.open(WorkspaceSpec()) as workspace:
-        await _spare(backend)
+        await _spares(backend)
         python = await workspace.run_python(f"print(len('{'x' * 300_000}'))")
-        await _spare(backend)
+        await _spares(backend)
         shell = await workspace.run(["printf", "%s", "y" * 100_000])
 
     assert python.stdout == b"300000\n"
@@ -153,18 +175,18 @@ async def test_a_command_cancelled_while_it_is_handed_over_leaves_nothing(backen
 
     async with backend.open(WorkspaceSpec()) as workspace:
         for number in range(16):
-            await _spare(backend)
+            await _spares(backend)
             with trio.move_on_after(number / 4000):
                 await workspace.run(["sleep", token])
             assert not running(token)
 
         assert (await workspace.run_shell("echo works")).stdout == b"works\n"
-        await _spare(backend)
+        await _spares(backend)
 
 
 async def test_the_spare_dies_with_its_server(backend: Backend) -> None:
     async with backend.open(WorkspaceSpec()) as workspace:
-        spare = await _spare(backend)
+        spare, _ = await _spares(backend)
         os.kill(_server(backend), signal.SIGKILL)
         with pytest.raises(WorkspaceLost):
             await workspace.run(["true"])
@@ -186,14 +208,14 @@ async def test_a_command_beside_a_fork_bomb_is_answered(backend: Backend) -> Non
         bomb_is_over.set()
 
     async with backend.open(spec) as workspace, trio.open_nursery() as nursery:
-        await _spare(backend)
+        await _spares(backend)
         nursery.start_soon(bomb, workspace)
         with trio.fail_after(20):
             await trio.sleep(0.2)
             beside = await workspace.run_shell("exit 7")
         with trio.fail_after(20):
             await bomb_is_over.wait()
-            await _spare(backend)
+            await _spares(backend)
             after = await workspace.run_shell("echo alive")
 
     assert beside.exit_code in (7, 126)

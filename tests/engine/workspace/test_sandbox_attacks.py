@@ -213,7 +213,7 @@ async def test_a_fork_bomb_is_contained_and_the_workspace_survives(report: Isola
         after = await workspace.run_shell("ls /proc | grep -c '^[0-9]'")
 
     assert bomb.timed_out or not bomb.ok
-    assert int(after.stdout) <= 4
+    assert int(after.stdout) <= 5  # the server, a spare, bash, ls and grep
 
 
 async def test_processes_are_counted_for_each_sandbox(report: IsolationReport) -> None:
