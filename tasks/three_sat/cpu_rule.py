@@ -1,19 +1,21 @@
 """Is a heuristic's CPU time at most 1.5 times the baseline's? Measured by the host, beside each other.
 
 The time of a run is that of its whole sandbox between readiness and last answer, less what answering costs in itself, as
-a heuristic that does next to nothing shows it. Where the ratio to remembered rates is far from the limit, that decides.
-Else the three take turns on the same recorded positions, which costs this side nothing, and the median of the turns'
-ratios decides: what a busy machine does to one it does to all. What is compared is the time of a call on the same
-positions times the calls that each needs. (On two cores with load 7 the ratio repeats to about 3 %.)
+a heuristic that does next to nothing shows it. A run that is within the allowance by remembered rates has shown it. One
+that is not, and not far from it, takes turns with the baseline and the empty heuristic on the same recorded positions,
+which costs this side nothing: what a busy machine does to one it mostly does to all, and what it does to one alone it
+adds. So the lower quartile of the turns' ratios decides: in doubt for the heuristic, and the same way each time. What is
+compared is the time of a call on the same positions times the calls that each needs.
 """
 
 import statistics
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
+import trio
 
 from engine.task import Files
 from engine.workspace.errors import FrameTooLarge, ProcessEnded
@@ -27,10 +29,8 @@ from tasks.three_sat.recording import Recording, RecordingBook
 LARGEST_RATIO: Final = 1.5
 CLEARLY_ABOVE: Final = 5.0
 """A ratio that one measurement may call too large, whatever the machine was busy with."""
-_CLEARLY_WITHIN: Final = 1.0
-_NEAR: Final = 0.12
-_TURNS: Final = 6
-_MORE_TURNS: Final = 12
+_TURNS: Final = 12
+_RATE_TURNS: Final = 6
 _SHORTEST: Final = 1e-7
 _DRIVER: Final = Path(driver.__file__)
 
@@ -45,7 +45,7 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CpuRule:
-    """Judges CPU ratios on one kind of formulas; remembers the baseline's rates.
+    """Judges CPU ratios on one kind of formulas; remembers what the baseline takes.
 
     Args:
         backend: opens the sandboxes.
@@ -56,19 +56,23 @@ class CpuRule:
     def __init__(self, backend: Backend, limits: Limits, book: RecordingBook) -> None:
         self._backend, self._limits, self._book = backend, limits, book
         self._rates: Rates | None = None
+        self._measuring = trio.Lock()
 
     async def ratio(self, cpu_seconds: float, *, calls: int, baseline_calls: int) -> float:
         """A heuristic's CPU time over that of the baseline, from one measurement and the remembered rates."""
-        if self._rates is None:
-            async with AsyncExitStack() as stack:
-                _, self._rates = await self._take_turns(None, stack, share=1.0)
-        own = cpu_seconds - self._rates.answering * calls
-        return max(own, 0.0) / (self._rates.baseline * baseline_calls)
+        async with self._measuring:
+            if self._rates is None:
+                turns = await self._take_turns(None, _RATE_TURNS)
+                answering = statistics.median(turn.answering for turn in turns)
+                baseline = statistics.median(turn.baseline for turn in turns) - answering
+                self._rates = Rates(answering=answering, baseline=max(baseline, _SHORTEST))
+            rates = self._rates
+        return max(cpu_seconds - rates.answering * calls, 0.0) / (rates.baseline * baseline_calls)
 
     async def is_within(
         self, ratio: float, process: Process, *, calls: int, baseline_calls: int
     ) -> tuple[bool, float]:
-        """Whether the ratio is allowed, and the ratio as last measured.
+        """Whether the ratio is allowed, and the ratio that decided.
 
         Args:
             ratio: as first measured.
@@ -79,38 +83,23 @@ class CpuRule:
         Raises:
             HeuristicFault: when the heuristic cannot be used any further.
         """
-        if not _CLEARLY_WITHIN < ratio < CLEARLY_ABOVE:
-            return ratio <= LARGEST_RATIO, ratio
-        async with AsyncExitStack() as stack:
-            ratio, _ = await self._take_turns(process, stack, share=calls / baseline_calls)
+        if LARGEST_RATIO < ratio < CLEARLY_ABOVE:
+            turns = await self._take_turns(process, _TURNS)
+            lower_quartile = statistics.quantiles((turn.ratio for turn in turns), n=4)[0]
+            ratio = lower_quartile * calls / baseline_calls
         return ratio <= LARGEST_RATIO, ratio
 
-    async def _take_turns(
-        self, process: Process | None, stack: AsyncExitStack, *, share: float
-    ) -> tuple[float, Rates]:
-        """The ratio and the baseline's rates beside it, medians over turns; more turns where the ratio is near the limit.
-
-        Args:
-            process: of the heuristic; None: only the rates are asked for.
-            stack: closes the sandboxes beside it.
-            share: calls of the heuristic over those of the baseline.
-        """
-        runners = [await stack.enter_async_context(self._open(source)) for source in (NULL, BASELINE)]
-        runners += [process] if process is not None else []
-        for runner in runners:
-            await wait_ready(runner)
+    async def _take_turns(self, process: Process | None, number: int) -> list["_Turn"]:
+        """Seconds a call of the empty heuristic, the baseline and, where one is given, this heuristic, in turns."""
         turns: list[_Turn] = []
-        for number in range(_TURNS + _MORE_TURNS):
-            recording = await self._book.recording(number)
-            taken = [await replayed(runner, recording) / recording.calls for runner in runners]
-            turns.append(_Turn(*taken))
-            ratio = statistics.median(turn.ratio for turn in turns) * share
-            if number + 1 >= _TURNS and abs(ratio / LARGEST_RATIO - 1) > _NEAR:
-                break
-        answering = statistics.median(turn.answering for turn in turns)
-        baseline = statistics.median(turn.baseline for turn in turns) - answering
-        rates = Rates(answering=answering, baseline=max(baseline, _SHORTEST))
-        return statistics.median(turn.ratio for turn in turns) * share, rates
+        async with self._open(NULL) as empty, self._open(BASELINE) as baseline:
+            runners = [empty, baseline, *([process] if process is not None else [])]
+            for runner in runners[:2]:
+                await wait_ready(runner)
+            for turn in range(number):
+                recording = await self._book.recording(turn)
+                turns.append(_Turn(*[await replayed(each, recording) / recording.calls for each in runners]))
+        return turns
 
     @asynccontextmanager
     async def _open(self, source: str) -> AsyncGenerator[Process, None]:

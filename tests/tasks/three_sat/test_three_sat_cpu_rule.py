@@ -51,25 +51,27 @@ def rule() -> Rule:
 
 
 @pytest.mark.parametrize(("own", "allowed"), [(1.2, True), (1.8, False), (2.5, False)])
-async def test_near_the_limit_turns_decide_whatever_the_first_ratio_was(own: float, allowed: bool) -> None:
+async def test_a_run_that_seemed_too_slow_is_asked_again_and_the_turns_decide(
+    own: float, allowed: bool
+) -> None:
     process = Metered(1.0 + own, jitter=0.2, seed=9)
 
-    for first in (1.1, 4.0):
-        within, ratio = await rule().is_within(first, process, calls=100, baseline_calls=100)  # type: ignore[arg-type]
-        assert within is allowed
-        assert ratio == pytest.approx(own, rel=0.15)
+    within, ratio = await rule().is_within(4.0, process, calls=100, baseline_calls=100)  # type: ignore[arg-type]
+
+    assert within is allowed
+    assert ratio == pytest.approx(own, rel=0.25)
 
 
 async def test_fewer_calls_earn_time_for_each() -> None:
     within, ratio = await rule().is_within(
-        1.1, Metered(3.0, jitter=0.2, seed=9), calls=60, baseline_calls=100
+        1.9, Metered(3.0, jitter=0.2, seed=9), calls=60, baseline_calls=100
     )  # type: ignore[arg-type]
 
     assert within
     assert ratio == pytest.approx(1.2, rel=0.2)
 
 
-@pytest.mark.parametrize(("first", "allowed"), [(0.5, True), (9.0, False)])
+@pytest.mark.parametrize(("first", "allowed"), [(0.5, True), (1.5, True), (9.0, False)])
 async def test_far_from_the_limit_one_measurement_decides(first: float, allowed: bool) -> None:
     assert await rule().is_within(first, None, calls=1, baseline_calls=1) == (allowed, first)  # type: ignore[arg-type]
 
