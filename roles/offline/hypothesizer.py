@@ -52,8 +52,8 @@ def space_of(member: Member) -> Space | None:
 class Hypothesizer:
     """Sees results as they are published, and proposes where the next one should be looked for.
 
-    - *draft*: among uniform draws, the family by Thompson sampling over what each family has yielded, and there the
-      draw that is both promising and far from what was tried.
+    - *draft*: among uniform draws, a family that was never proposed, or else one by Thompson sampling over what each
+      has yielded; there the draw that is both promising and far from what was tried.
     - *improve*: from its parent, climbs along one axis after another while the surrogate likes it better, within the
       family: leaving it would mean to fall back on the family that is best so far.
     - *combine*: takes each axis from one of two parents, the mix that the surrogate likes best.
@@ -190,7 +190,9 @@ class Hypothesizer:
         rng: np.random.Generator,
     ) -> Rows:
         families = [space.family(space.point(row)) for row in draws]
-        family = self._family(space, sorted(set(families)), rng)
+        proposed = {idea.family for idea in self._book.hypotheses.values()}
+        untried = [name for name in families if name and name not in proposed]
+        family = untried[0] if untried else self._family(space, sorted(set(families)), rng)
         among: Rows = draws[[index for index, name in enumerate(families) if name == family]]
         if len(tried) <= 1:
             return np.array(among[0])

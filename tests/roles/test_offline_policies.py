@@ -228,13 +228,13 @@ async def test_an_improvement_of_the_starter_starts_there_whatever_else_stands()
     assert (of_starter.point["plan"], of_node.point["plan"]) == ("flat", "hill")
 
 
-async def test_the_first_draft_is_the_draw_that_chance_would_have_made_in_its_family() -> None:
+async def test_the_first_draft_is_the_draw_that_chance_would_have_made() -> None:
     [offline, vacuous] = [await idea(kind(member()), 1) for kind in (Hypothesizer, RandomIdeas)]
     space = Space(HILLS, HillMoves().start())
 
     draws = [space.point(row) for row in space.draw(np.random.default_rng(1), 24)]
     assert vacuous.point == draws[0]
-    assert offline.point in draws
+    assert offline.point == draws[0]
 
 
 def test_a_surrogate_is_sure_where_it_was_shown_and_unsure_elsewhere() -> None:
