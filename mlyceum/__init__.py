@@ -9,10 +9,10 @@ Nothing imports this room.
     >>> record.tasks[0].mean  # doctest: +SKIP
 """
 
+from benchmarks.studies.intervals import Interval
+from benchmarks.studies.summary import ControlRow, EpisodeRow, Record, TaskRow
 from engine.errors import EngineError, UserError
 from mlyceum.facade import run
-from mlyceum.intervals import Interval
-from mlyceum.summary import ControlRow, EpisodeRow, Record, TaskRow
 
 __all__ = [
     "ControlRow",

@@ -11,13 +11,13 @@ import msgspec
 from benchmarks import Comparison, Run, TaskFacts, TaskRuns, add_method, facts_of, published_pool
 from benchmarks.scoreboard import LeftOut
 from benchmarks.scores import is_better
+from benchmarks.studies.plan import MLGYM_COST_USD, MLGYM_STEPS
+from benchmarks.studies.teams import is_driven_by_model, models_of
 from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import BadSpecification, UnknownName
 from engine.task import TaskCard
-from mlyceum.plan import MLGYM_COST_USD, MLGYM_STEPS
 from mlyceum.reading import read_results
 from mlyceum.study_scores import entries_of, group_by_arm
-from mlyceum.teams import is_driven_by_model, models_of
 from tasks.registry import open_task
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from anyio.from_thread import start_blocking_portal
 
+from benchmarks.studies.plan import Request, make_plan
+from benchmarks.studies.running import check_workspace, limits_for, run_plan
+from benchmarks.studies.summary import Record
 from engine.task import ScoringProtocol
-from mlyceum.plan import Request, make_plan
 from mlyceum.progress import open_reporter
 from mlyceum.run_folders import folder_for
-from mlyceum.running import check_workspace, limits_for, run_plan
 from mlyceum.single_error import single_error
-from mlyceum.summary import Record
 
 
 def run(

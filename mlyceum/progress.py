@@ -3,58 +3,17 @@
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Protocol
 
 import trio
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from benchmarks.studies.reporter import Quiet, Reporter
 from engine.scheduler import Progress
 
 LINE_SECONDS = 15.0
 """Between two plain lines that only say how far it is."""
-
-
-class Reporter(Protocol):
-    """Told what happens while a study runs; never raises."""
-
-    def note(self, line: str) -> None:
-        """Something that a user should know."""
-        ...
-
-    def begin(self, episodes: int, evaluations: int) -> None:
-        """A study begins.
-
-        Args:
-            episodes: in all.
-            evaluations: that all of them may spend; 0 where no budget says.
-        """
-        ...
-
-    def episode(self, event: Progress) -> None:
-        """An episode has begun or ended."""
-        ...
-
-    def evaluated(self, episode: str) -> None:
-        """A feedback evaluation of an episode has ended."""
-        ...
-
-
-class Quiet:
-    """Says nothing."""
-
-    def note(self, line: str) -> None:
-        """Nothing."""
-
-    def begin(self, episodes: int, evaluations: int) -> None:
-        """Nothing."""
-
-    def episode(self, event: Progress) -> None:
-        """Nothing."""
-
-    def evaluated(self, episode: str) -> None:
-        """Nothing."""
 
 
 class Lines:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mlyceum.plan import Plan
-from mlyceum.progress import Reporter
-from mlyceum.study import is_unfinished_study_of, new_folder, point_latest_at
+from benchmarks.studies.plan import Plan
+from benchmarks.studies.reporter import Reporter
+from benchmarks.studies.study import is_unfinished_study_of, new_folder, point_latest_at
 
 RUNS = Path("runs")
 

@@ -1,7 +1,7 @@
 """The scores of a study's folder: per task and arm, and per arm over its tasks.
 
 An arm is what a specification says besides task and seeds: team, patches, model, protocol, budget. Unfinished
-episodes are named and not scored. One intention-to-treat rule, as in `mlyceum.summary`.
+episodes are named and not scored. One intention-to-treat rule, as in `benchmarks.studies.summary`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,10 +19,10 @@ from benchmarks import (
 )
 from benchmarks.normalised import HeadlineIntervals, interquartile_mean
 from benchmarks.scores import is_better
+from benchmarks.studies.intervals import Interval, mean_interval
 from engine.episode import EpisodeResult
 from engine.errors import UserError
 from engine.task import Direction, ScoringProtocol, TaskCard
-from mlyceum.intervals import Interval, mean_interval
 from mlyceum.listing import EpisodeLine, list_episodes
 from mlyceum.reading import read_results
 from tasks.registry import open_task

@@ -8,6 +8,9 @@ from rich.text import Text
 
 from benchmarks.comparison import Placement
 from benchmarks.scores import BASELINE
+from benchmarks.studies.plan import Request, make_plan
+from benchmarks.studies.running import limits_for, run_plan
+from benchmarks.studies.summary import Record
 from engine.errors import BadSpecification
 from mlyceum.bench import Bench, bench_folder
 from mlyceum.cli.output import json_option, make_table, print_json, stdout_console
@@ -15,11 +18,8 @@ from mlyceum.cli.run import INTERRUPTED, run_interruptible
 from mlyceum.cli.score import print_marks, suite_text
 from mlyceum.folders import study_folder
 from mlyceum.plain_text import plain_struct
-from mlyceum.plan import Request, make_plan
 from mlyceum.progress import open_reporter
 from mlyceum.run_folders import folder_for
-from mlyceum.running import limits_for, run_plan
-from mlyceum.summary import Record
 from mlyceum.viewer.fitted import Column, print_fitted
 from mlyceum.viewer.numbers import number
 

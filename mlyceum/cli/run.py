@@ -9,14 +9,14 @@ import click
 import trio
 from rich.table import Table
 
+from benchmarks.studies.plan import CONTROLS, Request, make_plan
+from benchmarks.studies.running import WORKSPACES, check_workspace, limits_for, run_plan
+from benchmarks.studies.summary import ControlRow, Record, TaskRow
 from engine.task import ScoringProtocol
 from mlyceum.cli.output import json_option, make_table, print_json, stdout_console
-from mlyceum.plan import CONTROLS, Request, make_plan
 from mlyceum.progress import open_reporter
 from mlyceum.run_folders import folder_for
-from mlyceum.running import WORKSPACES, check_workspace, limits_for, run_plan
 from mlyceum.single_error import single_error
-from mlyceum.summary import ControlRow, Record, TaskRow
 
 INTERRUPTED = 130
 

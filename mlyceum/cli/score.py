@@ -10,10 +10,10 @@ from benchmarks import PublishedScores, score_published
 from benchmarks.marks import Mark
 from benchmarks.normalised import Interval as BootstrapInterval
 from benchmarks.scoreboard import PartialSuite, Scoreboard, Suite
+from benchmarks.studies.intervals import Interval
 from engine.errors import BadSpecification
 from mlyceum.cli.output import json_option, make_table, print_json, stdout_console
 from mlyceum.folders import episode_folder, study_folder
-from mlyceum.intervals import Interval
 from mlyceum.plain_text import plain, plain_struct
 from mlyceum.study_scores import StudyScores, score_study
 from mlyceum.viewer.fitted import Column, print_fitted

@@ -19,12 +19,12 @@ from run_cases import (
     outcome,
 )
 
+from benchmarks.studies.plan import Request, make_plan
+from benchmarks.studies.study import open_study, read_study
 from engine.seeds import Seeds, evaluation_seed
 from engine.task import Measured, Score
 from engine.workspace.interface import Backend
 from mlyceum.cli import main
-from mlyceum.plan import Request, make_plan
-from mlyceum.study import open_study, read_study
 from tasks.artefacts import ArtefactUnusable, artefact_from_path
 from tasks.evaluation import Evaluation
 from tasks.planted.scorer import PlantedScorer

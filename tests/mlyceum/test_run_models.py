@@ -6,13 +6,13 @@ import pytest
 from model_server import ChatRequest, ModelServer, Reply, failure, open_model_server
 from run_cases import needs_sandbox, researcher
 
+from benchmarks.studies.plan import Request, make_plan
+from benchmarks.studies.reporter import Quiet
+from benchmarks.studies.running import limits_for, run_plan
+from benchmarks.studies.summary import Record
 from engine.errors import UserError
 from engine.workspace.backends import BackendName
-from mlyceum.plan import Request, make_plan
-from mlyceum.progress import Quiet
-from mlyceum.running import limits_for, run_plan
 from mlyceum.single_error import single_error
-from mlyceum.summary import Record
 
 
 async def study(

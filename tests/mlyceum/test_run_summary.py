@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from benchmarks.studies.intervals import mean_interval
+from benchmarks.studies.summary import make_rows, make_task_rows
 from engine.budget import Budget
 from engine.episode import Ending, EpisodeResult, EpisodeSpec
 from engine.member import Feedback
@@ -14,8 +16,6 @@ from engine.scheduler import Ran
 from engine.seeds import Seeds
 from engine.task import Score, ScoringProtocol, TaskCard
 from engine.team import StrategySpec, TeamSpec
-from mlyceum.intervals import mean_interval
-from mlyceum.summary import make_rows, make_task_rows
 
 CARD = TaskCard(
     id="game", title="Game", version=1, metric="Score", direction="max", baseline=0.5, optimum=2.0

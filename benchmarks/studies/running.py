@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import get_args
 
+from benchmarks.studies.laboratory import open_laboratory
+from benchmarks.studies.plan import Plan
+from benchmarks.studies.reporter import Reporter
+from benchmarks.studies.study import make_run_record, open_study
+from benchmarks.studies.summary import Record, make_rows, make_task_rows
 from engine.episode import EpisodeSpec
 from engine.errors import BadSpecification, UnknownName
 from engine.scheduler import Limits, Ran, make_limits, run_episodes
 from engine.workspace.backends import BackendName
-from mlyceum.laboratory import open_laboratory
-from mlyceum.plan import Plan
-from mlyceum.progress import Reporter
-from mlyceum.study import make_run_record, open_study
-from mlyceum.summary import Record, make_rows, make_task_rows
 
 WORKSPACES: tuple[BackendName, ...] = get_args(BackendName)
 

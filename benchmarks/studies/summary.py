@@ -11,11 +11,11 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from benchmarks.studies.intervals import Interval, mean_interval
 from engine.episode import EpisodeResult, EpisodeSpec
 from engine.messages import ArtefactHash
 from engine.scheduler import Limit, Ran
 from engine.task import Direction, ScoringProtocol, TaskCard
-from mlyceum.intervals import Interval, mean_interval
 
 RECORD_VERSION = 1
 RowOutcome: TypeAlias = Literal["submitted", "budget", "deadlock", "error", "failed"]

@@ -4,7 +4,7 @@ A laboratory is open for one study. Everything it opened is closed when its bloc
 """
 
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -12,10 +12,12 @@ import msgspec
 import numpy as np
 import trio
 
+from benchmarks.studies.study import Study
+from benchmarks.studies.teams import is_driven_by_model, models_of
 from engine.episode import EpisodeResult, EpisodeSpec, run_episode
 from engine.errors import IsolationUnavailable, UserError
 from engine.messages import ArtefactHash
-from engine.models import FixedLimiter, Model, open_model
+from engine.models import FixedLimiter, Model
 from engine.models.endpoint import connect, find_endpoint
 from engine.models.prices import PRICES_VARIABLE, find_price, load_prices
 from engine.scheduler import Limits
@@ -25,8 +27,6 @@ from engine.task import Judge, Measured, Score, Split
 from engine.workspace.backends import BackendName, make_backend
 from engine.workspace.environment import cache_folder
 from engine.workspace.interface import Backend, IsolationReport, WorkspaceSpec
-from mlyceum.study import Study
-from mlyceum.teams import is_driven_by_model, models_of
 from roles import assemble
 from tasks.package import TaskPackage
 from tasks.score_cache import ScoreCache
@@ -201,8 +201,12 @@ def judge_key(spec: EpisodeSpec) -> str:
 
 
 async def _open_models(
-    stack: AsyncExitStack, names: Iterable[str], *, capacity: int, base_url: str | None
+    stack: AsyncExitStack, names: Collection[str], *, capacity: int, base_url: str | None
 ) -> dict[str, Model]:
+    if not names:
+        return {}
+    from engine.models import open_model  # with an HTTP client behind it, which offline studies do without
+
     limiters: dict[str, FixedLimiter] = {}
     models: dict[str, Model] = {}
     for name in sorted(names):

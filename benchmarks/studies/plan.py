@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from benchmarks.studies.teams import is_driven_by_model, make_team, parse_drivers
 from engine.budget import Budget
 from engine.episode import EpisodeSpec
 from engine.errors import BadSpecification
 from engine.seeds import Seeds
 from engine.task import ScoringProtocol, TaskCard
 from engine.team import TeamSpec
-from mlyceum.teams import is_driven_by_model, make_team, parse_drivers
 from roles import named_team, prompt_digests
 from tasks.package import TaskPackage
 from tasks.registry import open_task
