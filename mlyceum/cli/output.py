@@ -1,13 +1,18 @@
 """How commands print: one JSON document, or tables for people; progress on stderr."""
 
+import io
 import os
 import re
 import sys
+from pathlib import Path
 
 import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.terminal_theme import DEFAULT_TERMINAL_THEME
+
+from engine.errors import OutputUnusable
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
@@ -26,6 +31,34 @@ def stdout_console() -> Console:
     """Where tables go. Without a terminal they are not cut to a width, unless COLUMNS names one."""
     is_sized = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(width=None if is_sized else 200, highlight=False, emoji=False, markup=False)
+
+
+def picture_console() -> Console:
+    """Where output goes that is kept as a picture: nowhere else, 110 characters wide."""
+    return Console(
+        record=True,
+        width=110,
+        file=io.StringIO(),
+        force_terminal=True,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+
+
+def keep_picture(console: Console, path: Path, *, title: str) -> None:
+    """Keep what a picture console was told as an SVG file.
+
+    Raises:
+        OutputUnusable: when it cannot be written.
+    """
+    try:
+        path.write_text(
+            console.export_svg(title=title, theme=DEFAULT_TERMINAL_THEME, unique_id="mlyceum"),
+            encoding="utf-8",
+        )
+    except OSError as error:
+        raise OutputUnusable(f"cannot write {path}: {error.strerror or error}; name another file") from error
 
 
 def stderr_console() -> Console:

@@ -10,7 +10,7 @@ from rich.text import Text
 from engine.errors import EngineError
 from engine.messages import ArtefactHash
 from engine.store import ArtefactStore
-from mlyceum.cli.output import json_option, print_json, stdout_console
+from mlyceum.cli.output import json_option, keep_picture, picture_console, print_json, stdout_console
 from mlyceum.folders import episode_folder, study_folder, study_of
 from mlyceum.listing import EpisodeLine, list_episodes
 from mlyceum.plain_text import plain_struct
@@ -38,6 +38,7 @@ _FIELDS: dict[Section, tuple[str, ...]] = {
 @click.option("--scores", is_flag=True, help="Each feedback score, and the finals.")
 @click.option("--decisions", is_flag=True, help="What was decided, by which rule, among what.")
 @click.option("--node", type=click.IntRange(min=0), metavar="N", help="One node of the tree in full.")
+@click.option("--svg", type=click.Path(path_type=Path), metavar="FILE", help="Keep it as a picture.")
 @json_option
 def command(
     path: Path,
@@ -48,9 +49,10 @@ def command(
     scores: bool,
     decisions: bool,
     node: int | None,
+    svg: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Read the episode at PATH (DIR/EPISODE), also while it runs; or list the episodes of DIR.
+    """Read the episode at PATH (DIR/EPISODE), also while it runs; or list the episodes of DIR.
 
     Without options: an overview of everything.
 
@@ -59,7 +61,7 @@ def command(
       mlyceum show runs/latest
       mlyceum show runs/latest/battle-of-sexes--full--seed-1
       mlyceum show runs/latest/battle-of-sexes--full--seed-1 --node 3
-    """
+    """  # noqa: D301 - click reads the escape as a sign to keep these lines
     folder = episode_folder(path)
     if folder is None:
         _show_list(study_folder(path), as_json=as_json)
@@ -71,11 +73,13 @@ def command(
         _print_json(view, sections, node)
         return
     view = plain_struct(view)
-    console = stdout_console()
+    console = stdout_console() if svg is None else picture_console()
     if node is not None:
         show_node(view, console, node)
     else:
         show_page(view, console, sections=sections, final_diff=_final_diff(view, folder))
+    if svg is not None:
+        keep_picture(console, svg, title=f"mlyceum show {view.episode}")
 
 
 def _print_json(view: EpisodeView, sections: tuple[Section, ...], node: int | None) -> None:

@@ -76,7 +76,6 @@ def test_games_repeat_on_a_loaded_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="whether a heuristic is allowed is a measurement of CPU time", strict=False)
 def test_3_sat_repeats_on_a_loaded_machine(tmp_path: Path) -> None:
     repeat_idle_and_loaded(("3-sat",), tmp_path)
 
