@@ -1,5 +1,6 @@
 """Proposes points of a declared move space: a bandit over families of ideas, a surrogate within them."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,10 +30,10 @@ from roles.offline.surrogate import Array, Surrogate
 from roles.space import Rows, Space
 from roles.tree import STARTER
 
-DRAWS = 24
+DRAWS = 48
 """Uniform draws looked at for a draft; the first of them is what drawing at random would have given."""
-CURIOSITY = 1.5
-"""By how much an untried family may exceed what it has shown, in standard deviations of all worths seen."""
+TRIES = 2
+"""Drafts of each family of ideas before beliefs decide: one says little of what a family holds."""
 NOVICE = 5
 """Points known up to which drafts are spread out and nothing else."""
 CLIMBS = 3
@@ -190,9 +191,13 @@ class Hypothesizer:
         rng: np.random.Generator,
     ) -> Rows:
         families = [space.family(space.point(row)) for row in draws]
-        proposed = {idea.family for idea in self._book.hypotheses.values()}
-        untried = [name for name in families if name and name not in proposed]
-        family = untried[0] if untried else self._family(space, sorted(set(families)), rng)
+        proposed = Counter(idea.family for idea in self._book.hypotheses.values())
+        untried = [name for name in families if name and proposed[name] < TRIES]
+        family = (
+            min(untried, key=lambda name: proposed[name])
+            if untried
+            else self._family(surrogate, draws, families, rng)
+        )
         among: Rows = draws[[index for index, name in enumerate(families) if name == family]]
         if len(tried) <= 1:
             return np.array(among[0])
@@ -204,20 +209,19 @@ class Hypothesizer:
         pool = self._climb(space, surrogate, start, taste, rng)
         return self._best_new(space, surrogate, np.vstack([pool, among]), taste, draws[0])
 
-    def _family(self, space: Space, names: Sequence[str], rng: np.random.Generator) -> str:
-        """Thompson sampling over families: a draw from a normal belief about the best that each may hold."""
-        worths: dict[str, list[float]] = {name: [] for name in names}
-        for point, evidence in self._book.scored():
-            worths.setdefault(space.family(point), []).append(signed(evidence.mean, self._card.direction))
-        everything = [worth for known in worths.values() for worth in known]
-        level, spread = (
-            (float(np.mean(everything)), float(np.std(everything)) or 1.0) if everything else (0.0, 1.0)
-        )
+    def _family(
+        self, surrogate: Surrogate, draws: Rows, families: Sequence[str], rng: np.random.Generator
+    ) -> str:
+        """Thompson sampling over families: a draw from the belief about the best draw that each may hold.
+
+        What counts is what a family may hold, not the best that it has yielded: one bad draw says little of the rest.
+        """
+        worth, doubt = surrogate.predict(draws)
         beliefs: dict[str, float] = {}
-        for name in names:
-            known = worths[name]
-            middle = max(known) if known else level + spread
-            beliefs[name] = middle + CURIOSITY * spread * float(rng.normal()) / np.sqrt(1 + len(known))
+        for name in sorted(set(families)):
+            of_family = [index for index, other in enumerate(families) if other == name]
+            boldness = 1.0 + 0.5 * float(rng.normal())
+            beliefs[name] = float(np.max(worth[of_family] + boldness * doubt[of_family]))
         chosen = max(beliefs, key=lambda name: beliefs[name])
         self._member.decide(
             "family", chosen or "(one)", rule="Thompson sampling over families", candidates=beliefs

@@ -19,6 +19,8 @@ RELEVANCES = (0.02, 0.15, 0.6, 2.0, 6.0)
 """How fast the worth of a point changes along an axis: exponents of the kernel over the whole range of the axis."""
 MIXES = (0.1, 0.4, 0.7, 0.95)
 """Share of the variance that main effects explain."""
+DULL = 0.35
+"""Share of the points whose worths count as equally bad."""
 SCALES = (0.5, 1.0, 2.5)
 """Standard deviation of the function as a multiple of the data's."""
 
@@ -47,7 +49,7 @@ class Surrogate:
         Worths far below the best are pulled up: how bad a bad point is does not help to find good ones.
         """
         raw = np.asarray(worths, dtype=np.float64)
-        pulled = np.maximum(raw, raw.max() - 2.0 * raw.std())
+        pulled = np.maximum(raw, max(raw.max() - 2.0 * raw.std(), float(np.quantile(raw, DULL))))
         self._mean = float(pulled.mean())
         self._spread = float(pulled.std()) or max(abs(self._mean), 1.0) * 0.1
         values = (pulled - self._mean) / self._spread

@@ -69,12 +69,22 @@ TEMPLATES: Final = MoveSpace(
         *_AXES_OF_SCATTER,
         Parameter(name="given_up", low=0, high=5, integer=True, only_if=_TEMPLATE, note="fields hardly held"),
         Parameter(
-            name="token", low=0, high=4, integer=True, only_if=_TEMPLATE, note="soldiers in each of them"
+            name="token",
+            low=0,
+            high=4,
+            integer=True,
+            only_if={**_TEMPLATE, "given_up": (1, 2, 3, 4, 5)},
+            note="soldiers in each of them",
         ),
         Parameter(name="split", choices=("even", "ramp", "one-strong", "random"), only_if=_TEMPLATE),
         Parameter(name="shuffle", choices=("no", "yes"), only_if=_TEMPLATE, note="fields in random order"),
         Parameter(name="jitter", low=0, high=12, integer=True, only_if=_TEMPLATE),
-        Parameter(name="clamp", choices=("yes", "no"), only_if=_TEMPLATE),
+        Parameter(
+            name="clamp",
+            choices=("yes", "no"),
+            only_if={**_TEMPLATE, "jitter": tuple(range(1, 13))},
+            note="never take more than a field has",
+        ),
     )
 )
 
@@ -173,7 +183,7 @@ def _allocation(point: Point) -> list[str]:
 
 
 def _template(point: Point) -> list[str]:
-    empty = [int(point["token"])] * int(point["given_up"])
+    empty = [int(point.get("token", 0))] * int(point["given_up"])
     strong, left = FIELDS - len(empty), SOLDIERS - sum(empty)
     if point["split"] == "random":
         lines = [
