@@ -126,7 +126,7 @@ class Bus:
         self._fatal: Exception | None = None
         self._has_begun = self._is_stopped = False
         # Looked at before each choice only while there is a record to follow, or once the wall time is used up.
-        self._must_look = journal.replaying
+        self._must_look = self._follows_record = journal.replaying
         self._record_is_over = trio.Event()
 
     def _seat(self, address: Address) -> None:
@@ -412,7 +412,7 @@ class Bus:
             InfrastructureFailed, OutputUnusable: when it cannot be done; the run has been stopped then.
         """
         try:
-            if self._must_look:
+            if self._follows_record:
                 await self._record_is_over.wait()
             outcome, measured = await run()
             return as_read_back(
