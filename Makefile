@@ -17,7 +17,7 @@ run:  ## a team of four offline roles researches four tasks, and prints the scor
 
 test:  ## the quick suite
 	@scripts/setup $(VENV) dev
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" --durations=15
 
 test-slow:  ## what takes longer
 	@scripts/setup $(VENV) dev
@@ -45,7 +45,7 @@ bench-offline:  ## what the offline team finds, against its controls and ablatio
 
 docs:  ## build the site, strictly
 	@scripts/setup $(VENV) docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 docs-serve:  ## the site, live
 	@scripts/setup $(VENV) docs
