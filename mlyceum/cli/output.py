@@ -21,6 +21,9 @@ _ACTED_ON = re.compile("[\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\uf
 """What a terminal may act on and JSON leaves as it is: C1 controls, direction overrides, invisible characters."""
 
 
+_FONT_FROM_ELSEWHERE = re.compile(r"@font-face \{.*?\}\s*|<!-- Generated.*?-->\s*", re.DOTALL)
+
+
 def print_json(document: object) -> None:
     """One JSON document on stdout, indented, with a newline at its end; harmless to a terminal, and the same values."""
     text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
@@ -52,11 +55,11 @@ def keep_picture(console: Console, path: Path, *, title: str) -> None:
     Raises:
         OutputUnusable: when it cannot be written.
     """
+    svg = console.export_svg(title=title, theme=DEFAULT_TERMINAL_THEME, unique_id="mlyceum")
+    # Whoever looks at a picture must not be made to ask another server for its letters.
+    svg = _FONT_FROM_ELSEWHERE.sub("", svg).replace("Fira Code", "monospace")
     try:
-        path.write_text(
-            console.export_svg(title=title, theme=DEFAULT_TERMINAL_THEME, unique_id="mlyceum"),
-            encoding="utf-8",
-        )
+        path.write_text(svg, encoding="utf-8")
     except OSError as error:
         raise OutputUnusable(f"cannot write {path}: {error.strerror or error}; name another file") from error
 
