@@ -118,6 +118,7 @@ def _sandbox() -> None:
     needs_sandbox()
 
 
+@pytest.mark.slow
 async def test_killed_three_times_a_study_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
     await kill_often(tmp_path, kills=3, seed=1)
 

@@ -45,6 +45,7 @@ def test_one_job_or_eight_write_equal_journals(tmp_path: Path) -> None:
     assert one == eight
 
 
+@pytest.mark.slow
 def test_experiments_in_flight_together_are_recorded_in_one_order(tmp_path: Path) -> None:
     (tmp_path / "wide.toml").write_text(
         'name = "wide"\nin_flight = 3\n[strategy]\nkind = "greedy"\n'
