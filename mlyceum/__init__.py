@@ -1,8 +1,7 @@
 """The front door: the command line, and the names that a notebook imports.
 
-Here belong what joins the rooms (`laboratory`: the one place where task, team, judge, models and workspaces meet), a
-study's folder (`study`), what a run comes to (`summary`), and how all of it is asked for and shown (`cli`, `facade`).
-Nothing imports this room.
+Here belong the command line (`cli`), the synchronous `facade`, and what reads and shows a record (`reading`, `viewer`).
+Studies and the laboratory that joins task, team and judge are in `benchmarks.studies`. Nothing imports this room.
 
     >>> import mlyceum
     >>> record = mlyceum.run("battle-of-sexes", seeds=3)  # doctest: +SKIP
