@@ -144,7 +144,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         "bad-move",
         "early-exit",
         "overrun",
-        "changed-hash",
         "exception",
         "output",
         "source",
