@@ -16,22 +16,22 @@ run:  ## a team of four offline roles researches four tasks, and prints the scor
 	  --seeds 3 --budget 20 --workspace process-if-needed --out $(OUT)
 
 test:  ## the quick suite
-	@scripts/setup $(VENV) dev
+	@scripts/setup $(VENV) dev study,view
 	$(BIN)/python -m pytest -q -m "not slow" --durations=15
 
 test-slow:  ## what takes longer
-	@scripts/setup $(VENV) dev
+	@scripts/setup $(VENV) dev study,view
 	$(BIN)/python -m pytest -q -m slow
 
 check:  ## form, lint, types
-	@scripts/setup $(VENV) dev
+	@scripts/setup $(VENV) dev study,view
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright
 
 format:  ## put everything into form
-	@scripts/setup $(VENV) dev
+	@scripts/setup $(VENV) dev study,view
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -52,7 +52,7 @@ docs-serve:  ## the site, live
 	$(BIN)/mkdocs serve
 
 build:  ## wheel and source distribution
-	@scripts/setup $(VENV) dev
+	@scripts/setup $(VENV) dev study,view
 	$(BIN)/python -m build -q
 
 clean:  ## remove what the targets made
