@@ -2,6 +2,8 @@
 
 ::
 
+    study.lock           the design, where a study file (or `Design`) made it; study.toml: the file that it implies
+    looks.jsonl          each time that results were summarised
     study.json           the resolved specifications, and each run's limits, workspace and versions
     index.sqlite         which episodes are done, and what came of them
     episodes/NAME/       one journal each
@@ -31,7 +33,20 @@ from engine.workspace.interface import IsolationReport
 
 STUDY_VERSION = 1
 _PACKAGES = ("mlyceum", "trio", "anyio", "httpx", "msgspec", "numpy")
-_OWN = frozenset({"study.json", "index.sqlite", "episodes", "artefacts", "scores.jsonl", ".lock", "secret"})
+_OWN = frozenset(
+    {
+        "study.json",
+        "study.lock",
+        "study.toml",
+        "looks.jsonl",
+        "index.sqlite",
+        "episodes",
+        "artefacts",
+        "scores.jsonl",
+        ".lock",
+        "secret",
+    }
+)
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
