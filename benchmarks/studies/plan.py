@@ -4,10 +4,11 @@ import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
-from benchmarks.studies.teams import is_driven_by_model, make_team, parse_drivers
+from benchmarks.studies.teams import is_driven_by_model, lacks_model, make_team, parse_drivers
 from engine.budget import Budget
 from engine.episode import EpisodeSpec
 from engine.errors import BadSpecification
@@ -86,19 +87,27 @@ def make_plan(request: Request) -> Plan:
     _check_numbers(request)
     drivers = parse_drivers(request.models)
     team = make_team(request.team, drivers=drivers, without=request.without, patches=request.patches)
-    if drivers.whole is None and any(
-        member.model is None and is_driven_by_model(msgspec.structs.replace(team, members=(member,)))
-        for member in team.members
-    ):
+    if drivers.whole is None and lacks_model(team):
         raise BadSpecification(
             "--model", f"a model drives members of {team.name} and none is named; give --model provider/name"
         )
-    tasks = {task.name: task for task in (_open(name, request) for name in dict.fromkeys(request.tasks))}
+    tasks = {
+        task.name: task
+        for task in (open_sized(name, request.feedback_size) for name in dict.fromkeys(request.tasks))
+    }
     controls = [named_team(name) for name in dict.fromkeys(request.controls)]
     teams = [team, *(control for control in controls if control.name != team.name)]
     budget = _budget(request, episodes=len(tasks) * request.seeds)
     specs = tuple(
-        _spec(task, each, seed, request, budget=budget, model=drivers.whole)
+        make_spec(
+            task,
+            each,
+            Seeds(task=seed, team=seed, evaluation=seed),
+            protocol=request.protocol,
+            budget=budget,
+            model=drivers.whole,
+            feedback_size=request.feedback_size,
+        )
         for task in tasks.values()
         for seed in range(request.first_seed, request.first_seed + request.seeds)
         for each in teams
@@ -130,15 +139,20 @@ def _check_numbers(request: Request) -> None:
         raise BadSpecification("TASK", "none is named; `mlyceum tasks` lists them")
 
 
-def _open(name: str, request: Request) -> TaskPackage:
+def open_sized(name: str, feedback_size: int | None) -> TaskPackage:
+    """A task with feedback of a size; None: its own.
+
+    Raises:
+        UnknownName: there is no such task.
+        BadSpecification: its feedback cannot be sized so.
+    """
     task = open_task(name)
-    size = request.feedback_size
-    if size is None:
+    if feedback_size is None:
         return task
     refused: BadSpecification | None = None
     for setting in FEEDBACK_SETTINGS:
         resized = copy.copy(task)
-        resized.settings = {**task.settings, setting: size}
+        resized.settings = {**task.settings, setting: feedback_size}
         try:
             load_scorer(resized)
         except BadSpecification as error:
@@ -150,28 +164,47 @@ def _open(name: str, request: Request) -> TaskPackage:
     ) from refused
 
 
-def _spec(
-    task: TaskPackage, team: TeamSpec, seed: int, request: Request, *, budget: Budget, model: str | None
+def make_spec(
+    task: TaskPackage,
+    team: TeamSpec,
+    seeds: Seeds,
+    *,
+    protocol: ScoringProtocol,
+    budget: Budget,
+    model: str | None,
+    feedback_size: int | None,
 ) -> EpisodeSpec:
+    """One episode.
+
+    Args:
+        task: as `open_sized` made it.
+        team: who researches.
+        seeds: of its block.
+        protocol: of scoring.
+        budget: of the episode.
+        model: drives the members that a model drives and that name none.
+        feedback_size: that the task was opened with.
+    """
     is_modelled = is_driven_by_model(team)
     return EpisodeSpec(
         task=task.name,
         team=team,
-        seeds=Seeds(task=seed, team=seed, evaluation=seed),
-        protocol=request.protocol,
+        seeds=seeds,
+        protocol=protocol,
         budget=budget,
         model=model if is_modelled else None,
-        feedback=_feedback(task, request),
+        feedback=_feedback(task, feedback_size),
         hashes={**_hashes(task), **(_prompt_hashes() if is_modelled else {})},
     )
 
 
-def _feedback(task: TaskPackage, request: Request) -> dict[str, float]:
-    if request.feedback_size is None:
+def _feedback(task: TaskPackage, feedback_size: int | None) -> dict[str, float]:
+    if feedback_size is None:
         return {}
     return {name: float(task.settings[name]) for name in FEEDBACK_SETTINGS if name in task.settings}
 
 
+@lru_cache(maxsize=64)
 def _hashes(task: TaskPackage) -> dict[str, str]:
     """What else the episode follows from, so that a record is never gone on with under another version."""
     return {

@@ -51,7 +51,20 @@ def make_team(
         UnknownName: no such team, role, policy or topic.
         BadSpecification: a team file or a patch that does not say what it must.
     """
-    team = open_team(name_or_file)
+    team = drive(open_team(name_or_file), drivers)
+    for text in without:
+        team = apply(team, parse_without(text))
+    for text in patches:
+        team = apply(team, parse_patch(text))
+    return team
+
+
+def drive(team: TeamSpec, drivers: Drivers) -> TeamSpec:
+    """The team, driven by models as asked for.
+
+    Raises:
+        BadSpecification: it has no member of a role that is given a model.
+    """
     if drivers.whole is not None and not is_driven_by_model(team):
         team = msgspec.structs.replace(
             team,
@@ -61,11 +74,15 @@ def make_team(
         )
     for role, model in drivers.roles:
         team = apply(team, Replace(role=role, policy="model", model=model))
-    for text in without:
-        team = apply(team, parse_without(text))
-    for text in patches:
-        team = apply(team, parse_patch(text))
     return team
+
+
+def lacks_model(team: TeamSpec) -> bool:
+    """Whether a model drives a member that names none."""
+    return any(
+        member.model is None and is_driven_by_model(msgspec.structs.replace(team, members=(member,)))
+        for member in team.members
+    )
 
 
 def is_driven_by_model(team: TeamSpec) -> bool:
