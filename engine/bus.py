@@ -520,7 +520,7 @@ class Bus:
                 continue
             copies: Sequence[Envelope] = (envelope,)
             for interposer in self._interposers:
-                if interposer.topic == topic:
+                if interposer.topic is None or interposer.topic == topic:
                     copies = [c for copy in copies for c in interposer.pass_on(copy, post.address.id)]
             for copy in copies:
                 self._deliver(copy, post.inbox, topic)

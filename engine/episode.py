@@ -11,8 +11,8 @@ import trio
 from engine.budget import Budget, Scope
 from engine.bus import RUNTIME, Bus
 from engine.errors import BadSpecification, BudgetExceeded, Deadlock, Divergence, MemberFailed, RecordDamaged
-from engine.interposers import make_interposer
-from engine.journal import Closed, Journal, Opened
+from engine.interposers import Counted, make_interposer
+from engine.journal import Closed, Decided, Journal, Opened
 from engine.member import Chosen, Feedback, Member, Seat, Surroundings
 from engine.messages import ArtefactHash, Brief, MemberId, Topic
 from engine.post import Address, Post
@@ -178,7 +178,11 @@ class _Running:
         """Let the team work until it hands in, or cannot go on; an episode is scored as it stands."""
         wall = self.spec.budget.wall_seconds
         interposers = [
-            make_interposer(each, runtime_stream(self.spec.seeds, f"interposer {number}"))
+            Counted(
+                make_interposer(
+                    each, runtime_stream(self.spec.seeds, f"interposer {number}"), self.around.store
+                )
+            )
             for number, each in enumerate(self.spec.team.interpositions)
         ]
         bus = Bus(
@@ -202,7 +206,21 @@ class _Running:
         if bus.is_out_of_time:
             outcome, reason = "budget", f"the wall time of {wall:g} s was used up"
         self.messages = bus.next_seq - 1
+        self._tell_of(interposers)
         return outcome, reason
+
+    def _tell_of(self, interposers: Sequence[Counted]) -> None:
+        """Put down what the interposers did to how many copies: the messages in the record are as they were sent."""
+        for asked, did in zip(self.spec.team.interpositions, interposers, strict=True):
+            self.journal.put(
+                Decided(
+                    member=RUNTIME,
+                    what="interposition",
+                    chosen=" ".join(filter(None, (asked.kind, asked.role, asked.topic, asked.field))),
+                    rule="copies of messages that were withheld or changed on their way to subscribers",
+                    candidates=did.counts(),
+                )
+            )
 
     async def _live(self, post: Post) -> None:
         seat = self.seats[post.address.id]

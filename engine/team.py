@@ -12,6 +12,7 @@ from engine.messages import Queue, Topic, Value
 PolicyName: TypeAlias = Literal["offline", "vacuous", "model"]
 MailboxPolicy: TypeAlias = Literal["block", "drop-oldest", "latest", "reject"]
 FailurePolicy: TypeAlias = Literal["fail", "restart", "continue"]
+InterpositionKind: TypeAlias = Literal["mute", "shuffle", "drop", "delay", "blind", "placebo", "topology"]
 
 
 class MemberSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -42,12 +43,21 @@ class Interposition(
 ):
     """Something done to the copies of messages on a topic; the roles know nothing of it."""
 
-    kind: Literal["mute", "shuffle", "drop", "delay"]
-    topic: Topic
+    kind: InterpositionKind
+    topic: Topic = Topic("")
+    """Whose copies; for ``topology`` none is named, and it is every topic."""
     probability: float = 1.0
     """For ``drop``: of each copy."""
     messages: int = 0
     """For ``delay``: by how many later messages of the topic."""
+    role: str = ""
+    """For ``blind``: whose copies alone; empty: everybody's."""
+    field: str = ""
+    """For ``blind``: what arrives blanked (``sender``, or a field of the body); empty: nothing arrives."""
+    donor: str = ""
+    """For ``placebo``: the artefact (hash) that holds another episode's messages; see `engine.donors`."""
+    edges: tuple[tuple[str, str], ...] = ()
+    """For ``topology``: (who speaks, who hears it), by role."""
 
 
 class TeamSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -2,14 +2,18 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, TypeAlias, assert_never
 
 import msgspec
 
+from engine.blinding import check_blankable
 from engine.errors import BadSpecification, UnknownName
-from engine.messages import TOPICS, Queue, Topic
-from engine.team import Interposition, MemberSpec, PolicyName, TeamSpec
+from engine.messages import TOPICS, Queue, Topic, Value
+from engine.team import Interposition, MemberSpec, PolicyName, StrategySpec, TeamSpec
 from roles.catalogue import ROLES
+from roles.strategies import SOLO, STRATEGIES
 from roles.team import check_team
 
 LONGEST_NAME = 100
@@ -60,7 +64,55 @@ class Interpose(_Patch, frozen=True, tag=True):
     """For ``drop`` the probability, for ``delay`` the number of messages."""
 
 
-Patch: TypeAlias = Remove | Merge | Replace | Duplicate | Interpose
+class Blind(_Patch, frozen=True, tag=True):
+    """Let a role hear nothing of a topic, or let a field of a topic's messages arrive blanked."""
+
+    topic: Topic
+    role: str = ""
+    """Who is blinded; empty: everybody."""
+    field: str = ""
+    """What is blanked (``sender``, or a field of the message); empty: nothing arrives, and a role is named."""
+
+
+class Placebo(_Patch, frozen=True, tag=True):
+    """Let another episode's messages of like type and length arrive in place of a topic's."""
+
+    topic: Topic
+    donor: str
+    """SHA-256 (hex) of the donor's messages; see `engine.donors`."""
+
+
+Shape: TypeAlias = Literal["star", "ring", "chain", "complete", "edges"]
+
+
+class Rewire(_Patch, frozen=True, tag=True):
+    """Who hears whom among the members of the team. The strategy is heard by everyone."""
+
+    shape: Shape
+    hub: str = ""
+    """For ``star``: the role that hears everyone and that everyone hears."""
+    edges: tuple[tuple[str, str], ...] = ()
+    """For ``edges``: (who speaks, who hears it)."""
+
+
+class SwapModel(_Patch, frozen=True, tag=True):
+    """Let another model drive a role that a model drives."""
+
+    role: str
+    model: str
+    """``provider/name``."""
+
+
+class Strategy(_Patch, frozen=True, tag=True):
+    """Let another strategy lead, with its default settings where none are given."""
+
+    name: str
+    settings: dict[str, Value] = {}
+
+
+Patch: TypeAlias = (
+    Remove | Merge | Replace | Duplicate | Interpose | Blind | Placebo | Rewire | SwapModel | Strategy
+)
 
 GRAMMAR = (
     "remove ROLE vacuous",
@@ -72,10 +124,20 @@ GRAMMAR = (
     "shuffle TOPIC",
     "drop TOPIC PROBABILITY",
     "delay TOPIC MESSAGES",
+    "blind ROLE TOPIC",
+    "blind [ROLE] TOPIC.FIELD",
+    "placebo TOPIC DONOR",
+    "topology star ROLE",
+    "topology ring|chain|complete",
+    "topology edges ROLE>ROLE,ROLE-ROLE…",
+    "model ROLE PROVIDER/MODEL",
+    "strategy NAME [KEY=VALUE…]",
 )
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_DONOR = re.compile(r"[0-9a-f]{64}")
 
 
-def describe(patch: Patch) -> str:  # noqa: PLR0911 - a case a patch
+def describe(patch: Patch) -> str:  # noqa: PLR0911, PLR0912 - a case a patch
     """A patch as text; `parse_patch` reads it."""
     match patch:
         case Remove(role=role, into=None):
@@ -92,11 +154,23 @@ def describe(patch: Patch) -> str:  # noqa: PLR0911 - a case a patch
             return f"{kind} {topic} {amount:g}"
         case Interpose(kind=kind, topic=topic):
             return f"{kind} {topic}"
+        case Blind(topic=topic, role=role, field=field):
+            return " ".join(filter(None, ("blind", role, f"{topic}.{field}" if field else topic)))
+        case Placebo(topic=topic, donor=donor):
+            return f"placebo {topic} {donor}"
+        case Rewire(shape="edges", edges=edges):
+            return f"topology edges {','.join(f'{speaker}>{hearer}' for speaker, hearer in edges)}"
+        case Rewire(shape=shape, hub=hub):
+            return f"topology {shape}" + (f" {hub}" if hub else "")
+        case SwapModel(role=role, model=model):
+            return f"model {role} {model}"
+        case Strategy(name=name, settings=settings):
+            return " ".join(("strategy", name, *(f"{key}={_said(value)}" for key, value in settings.items())))
         case _:
             assert_never(patch)
 
 
-def parse_patch(text: str) -> Patch:  # noqa: PLR0911 - a case a patch
+def parse_patch(text: str) -> Patch:  # noqa: PLR0911, PLR0912 - a case a patch
     """A patch from text.
 
     Raises:
@@ -109,7 +183,8 @@ def parse_patch(text: str) -> Patch:  # noqa: PLR0911 - a case a patch
         case ["merge", role, "into", into]:
             return Merge(role=_role(role), into=_role(into))
         case ["replace", role, policy, *model] if len(model) <= 1 and (not model or policy == "model"):
-            return Replace(role=_role(role), policy=_policy(policy), model=model[0] if model else None)
+            named = _model(model[0], where=f"patch {text!r}") if model else None
+            return Replace(role=_role(role), policy=_policy(policy), model=named)
         case ["duplicate", role, number] if number.isdecimal():
             return Duplicate(role=_role(role), replicas=int(number))
         case ["mute" | "shuffle" as kind, topic]:
@@ -118,6 +193,16 @@ def parse_patch(text: str) -> Patch:  # noqa: PLR0911 - a case a patch
             return Interpose(kind="drop", topic=_topic(topic), amount=float(number))
         case ["delay", topic, number] if number.isdecimal():
             return Interpose(kind="delay", topic=_topic(topic), amount=float(number))
+        case ["blind", *what] if what and (len(what) == 2 or "." in what[0]) and len(what) <= 2:
+            return _blinding(what)
+        case ["placebo", topic, donor] if _DONOR.fullmatch(donor):
+            return Placebo(topic=_topic(topic), donor=donor)
+        case ["topology", *what] if what:
+            return _wiring(what, where=f"patch {text!r}")
+        case ["model", role, model]:
+            return SwapModel(role=_role(role), model=_model(model, where=f"patch {text!r}"))
+        case ["strategy", name, *settings]:
+            return Strategy(name=_strategy(name), settings=_settings(settings, where=f"patch {text!r}"))
         case _:
             raise BadSpecification(f"patch {text!r}", f"is none of: {'; '.join(GRAMMAR)}")
 
@@ -146,12 +231,26 @@ def apply(team: TeamSpec, patch: Patch) -> TeamSpec:
             assert patch.into is not None  # the case above
             patched, mark = _absorbed(team, patch.role, patch.into), f"{patch.role}-in-{patch.into}"
         case Replace(role=role, policy=policy, model=model):
-            patched, mark = _replaced(team, role, policy, model), f"{role}-{policy}"
+            mark = f"{role}-{policy}" + (f"-{model}" if model else "")
+            patched = _replaced(team, role, policy, model)
         case Duplicate(role=role, replicas=replicas):
             member = msgspec.structs.replace(_member(team, role), replicas=replicas)
             patched, mark = _with(team, member), f"{role}-x{replicas}"
         case Interpose():
             patched, mark = _interposed(team, patch), describe(patch).replace(" ", "-")
+        case Blind():
+            patched, mark = _blinded(team, patch), describe(patch).replace(" ", "-")
+        case Placebo(topic=topic, donor=donor):
+            each = Interposition(kind="placebo", topic=topic, donor=donor)
+            patched, mark = _and_interposed(team, each), f"placebo-{topic}-{donor[:8]}"
+        case Rewire():
+            patched, mark = _rewired(team, patch), describe(patch).replace(" ", "-")
+        case SwapModel(role=role, model=model):
+            patched, mark = _on_model(team, role, model), f"{role}-on-{model}"
+        case Strategy():
+            led = StrategySpec(kind=patch.name, settings=patch.settings)
+            patched = msgspec.structs.replace(team, strategy=led)
+            mark = describe(patch).replace(" ", "-")
         case _:
             assert_never(patch)
     patched = msgspec.structs.replace(
@@ -223,7 +322,62 @@ def _interposed(team: TeamSpec, patch: Interpose) -> TeamSpec:
         probability=patch.amount if patch.kind == "drop" else 1.0,
         messages=int(patch.amount) if patch.kind == "delay" else 0,
     )
+    return _and_interposed(team, each)
+
+
+def _and_interposed(team: TeamSpec, each: Interposition) -> TeamSpec:
     return msgspec.structs.replace(team, interpositions=(*team.interpositions, each))
+
+
+def _blinded(team: TeamSpec, patch: Blind) -> TeamSpec:
+    if patch.role:
+        _member(team, patch.role)
+    each = Interposition(kind="blind", topic=patch.topic, role=patch.role, field=patch.field)
+    return _and_interposed(team, each)
+
+
+def _rewired(team: TeamSpec, patch: Rewire) -> TeamSpec:
+    roles = [member.role for member in team.members]
+    for role in {patch.hub, *(role for edge in patch.edges for role in edge)} - {""}:
+        _member(team, role)
+    if patch.shape != "edges" and len(roles) < 3:
+        raise BadSpecification(
+            describe(patch), f"team {team.name} has {len(roles)} members; a shape says something of 3 or more"
+        )
+    if any(each.kind == "topology" for each in team.interpositions):
+        raise BadSpecification(
+            describe(patch), f"team {team.name} has a topology already; give one, as a list of edges"
+        )
+    return _and_interposed(team, Interposition(kind="topology", edges=_edges(patch, roles)))
+
+
+def _edges(patch: Rewire, roles: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The edges of a shape over these roles, in the order in which the team names them."""
+    steps = list(pairwise(roles))
+    match patch.shape:
+        case "star":
+            pairs = [(patch.hub, role) for role in roles if role != patch.hub]
+        case "ring":
+            pairs = [*steps, (roles[-1], roles[0])]
+        case "chain":
+            pairs = steps
+        case "complete":
+            pairs = [(one, other) for n, one in enumerate(roles) for other in roles[n + 1 :]]
+        case "edges":
+            return patch.edges
+        case _:
+            assert_never(patch.shape)
+    return tuple(edge for one, other in pairs for edge in ((one, other), (other, one)))
+
+
+def _on_model(team: TeamSpec, role: str, model: str) -> TeamSpec:
+    member = _member(team, role)
+    if "model" not in (member.policy, *member.policies.values()):
+        raise BadSpecification(
+            f"model {role}",
+            f"no model drives the {role} of {team.name}; let one with 'replace {role} model {model}'",
+        )
+    return _with(team, msgspec.structs.replace(member, model=model))
 
 
 def _driven(member: MemberSpec, functions: set[Queue], policy: PolicyName) -> MemberSpec:
@@ -271,6 +425,86 @@ def _topic(name: str) -> Topic:
     return Topic(name)
 
 
+def _blinding(what: Sequence[str]) -> Blind:
+    *roles, subject = what
+    topic, _, field = subject.partition(".")
+    blinded = Blind(topic=_topic(topic), role=_role(roles[0]) if roles else "", field=field)
+    if field or "." in subject:
+        check_blankable(blinded.topic, field)
+    return blinded
+
+
+def _wiring(what: Sequence[str], *, where: str) -> Rewire:
+    match what:
+        case ["star", hub]:
+            return Rewire(shape="star", hub=_role(hub))
+        case ["ring" | "chain" | "complete" as shape]:
+            return Rewire(shape=shape)
+        case ["edges", text]:
+            return Rewire(shape="edges", edges=_edge_list(text, where))
+        case ["star" | "edges" | "ring" | "chain" | "complete" as shape, *_]:
+            raise BadSpecification(
+                where,
+                f"a {shape} is written as one of: {'; '.join(line for line in GRAMMAR if 'topology' in line)}",
+            )
+        case _:
+            raise UnknownName("topology", what[0], ("star", "ring", "chain", "complete", "edges"))
+
+
+def _edge_list(text: str, where: str) -> tuple[tuple[str, str], ...]:
+    edges: dict[tuple[str, str], None] = {}
+    for each in text.split(","):
+        found = re.fullmatch(r"([^>-]+)([>-])([^>-]+)", each)
+        if found is None:
+            raise BadSpecification(
+                where, f"{each!r} is no edge; write SPEAKER>HEARER, or ROLE-ROLE for both ways"
+            )
+        one, arrow, other = found.groups()
+        if _role(one) == _role(other):
+            raise BadSpecification(where, f"{each!r} leads from a role to itself; leave it out")
+        edges |= dict.fromkeys([(one, other)] if arrow == ">" else [(one, other), (other, one)])
+    return tuple(edges)
+
+
+def _model(name: str, *, where: str) -> str:
+    provider, slash, model = name.partition("/")
+    if not (provider and slash and model):
+        raise BadSpecification(where, f"{name!r} is no model; write it as provider/name")
+    return name
+
+
+def _strategy(name: str) -> str:
+    known = (*STRATEGIES, SOLO)
+    if name not in known:
+        raise UnknownName("strategy", name, known)
+    return name
+
+
+def _settings(texts: Sequence[str], *, where: str) -> dict[str, Value]:
+    settings: dict[str, Value] = {}
+    for text in texts:
+        key, is_given, value = text.partition("=")
+        if not key or not is_given or not value or key in settings:
+            raise BadSpecification(where, f"{text!r} is no setting; write KEY=VALUE, each key once")
+        settings[key] = _value(value)
+    return settings
+
+
+def _value(text: str) -> Value:
+    """A number or truth value where it is one, else the word."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+    return value if isinstance(value, str | int | float | bool) else text
+
+
+def _said(value: Value) -> str:
+    if isinstance(value, str) and _WORD.fullmatch(value) and _value(value) == value:
+        return value
+    return msgspec.json.encode(value).decode()
+
+
 def _policy(name: str) -> PolicyName:
     for policy in POLICIES:
         if name == policy:
@@ -291,4 +525,6 @@ def _name(wanted: str) -> str:
 
 
 def _safe(mark: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._=+-]", "-", mark)
+    """A mark that may be part of a folder's name; where that loses something, a digest of the whole tells it apart."""
+    safe = re.sub(r"[^A-Za-z0-9._=+-]", "-", mark)
+    return safe if safe == mark else f"{safe}.{hashlib.sha256(mark.encode()).hexdigest()[:8]}"

@@ -5,13 +5,14 @@ import tomllib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import msgspec
 
+from engine.blinding import check_blankable
 from engine.errors import BadSpecification, UnknownName
 from engine.messages import FUNCTIONS, TOPICS
-from engine.team import TeamSpec
+from engine.team import Interposition, InterpositionKind, TeamSpec
 from roles.catalogue import ROLES
 from roles.strategies import SOLO, STRATEGIES, make_rule
 
@@ -106,7 +107,8 @@ def check_team(spec: TeamSpec) -> None:
         )
     if not 1 <= spec.in_flight <= MOST_IN_FLIGHT:
         raise BadSpecification("in_flight", f"{spec.in_flight}; allowed are 1 to {MOST_IN_FLIGHT}")
-    _known("topic", [each.topic for each in spec.interpositions], TOPICS)
+    for number, each in enumerate(spec.interpositions):
+        _check_interposition(each, f"interpositions[{number}]")
     for number, member in enumerate(spec.members):
         field = f"members[{number}]"
         _known("role", [member.role], ROLES)
@@ -122,6 +124,25 @@ def check_team(spec: TeamSpec) -> None:
         if len(set(member.functions)) < len(member.functions):
             raise BadSpecification(f"{field}.functions", "a function is named twice")
     _check_make_up(spec)
+
+
+def _check_interposition(each: Interposition, where: str) -> None:
+    if each.kind == "topology":
+        _known("role", [role for edge in each.edges for role in edge], ROLES)
+        if each.topic or not each.edges:
+            raise BadSpecification(f"{where}.edges", "a topology has edges, [speaker, hearer], and no topic")
+        return
+    _known("topic", [each.topic], TOPICS)
+    if each.role:
+        _known("role", [each.role], ROLES)
+    if each.kind == "blind" and each.field:
+        check_blankable(each.topic, each.field)
+    if each.kind == "blind" and not (each.field or each.role):
+        raise BadSpecification(f"{where}.role", "who is blind? Give role, or field; for everybody use mute")
+    if each.kind == "placebo" and not re.fullmatch("[0-9a-f]{64}", each.donor):
+        raise BadSpecification(
+            f"{where}.donor", "a placebo names its donor by a hash of 64 hex digits; let a patch find it"
+        )
 
 
 def _check_make_up(spec: TeamSpec) -> None:
@@ -183,7 +204,7 @@ def _located(message: str, text: str, where: str) -> BadSpecification:
 def _plain(what: str, path: list[tuple[str, int]]) -> str:
     unknown = re.search(r"unknown field `([^`]+)`", what)
     if unknown:
-        from engine.team import Interposition, MemberSpec, StrategySpec
+        from engine.team import MemberSpec, StrategySpec
 
         kinds = {"members": MemberSpec, "strategy": StrategySpec, "interpositions": Interposition}
         kind = kinds.get(path[0][0], TeamSpec) if len(path) > 1 else TeamSpec
@@ -193,7 +214,7 @@ def _plain(what: str, path: list[tuple[str, int]]) -> str:
             "policy": "offline, vacuous, model",
             "policies": "offline, vacuous, model",
             "failure": "fail, restart, continue",
-            "kind": "mute, shuffle, drop, delay",
+            "kind": ", ".join(get_args(InterpositionKind)),
         }.get(path[-1][0])
         return f"{what.replace('enum ', '')}; allowed: {allowed}" if allowed else what
     return what

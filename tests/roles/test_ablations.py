@@ -4,10 +4,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.blinding import blankable
 from engine.errors import BadSpecification, UnknownName, UserError
 from engine.messages import CODE, HYPOTHESIZE, REVIEW, TOPICS
 from roles import apply, describe, named_team, parse_patch, parse_without
-from roles.ablation import Duplicate, Interpose, Merge, Patch, Remove, Replace
+from roles.ablation import (
+    Blind,
+    Duplicate,
+    Interpose,
+    Merge,
+    Patch,
+    Placebo,
+    Remove,
+    Replace,
+    Rewire,
+    Strategy,
+    SwapModel,
+)
 
 ROLE = st.sampled_from(["hypothesizer", "coder", "experimenter", "reviewer"])
 PAIR = st.tuples(ROLE, ROLE).filter(lambda pair: pair[0] != pair[1])
@@ -21,6 +34,24 @@ PATCHES: st.SearchStrategy[Patch] = st.one_of(
     st.builds(Interpose, kind=st.sampled_from(["mute", "shuffle"]), topic=st.sampled_from(TOPICS)),
     st.builds(
         Interpose, kind=st.just("drop"), topic=st.sampled_from(TOPICS), amount=st.sampled_from([0.25, 1.0])
+    ),
+    st.builds(
+        Interpose, kind=st.just("delay"), topic=st.sampled_from(TOPICS), amount=st.sampled_from([1.0, 9.0])
+    ),
+    st.builds(Blind, topic=st.sampled_from(TOPICS), role=ROLE),
+    st.sampled_from([(topic, field) for topic in TOPICS for field in blankable(topic)]).flatmap(
+        lambda place: st.builds(
+            Blind, topic=st.just(place[0]), field=st.just(place[1]), role=ROLE | st.just("")
+        )
+    ),
+    st.builds(Placebo, topic=st.sampled_from(TOPICS), donor=st.sampled_from(["0a" * 32, "0b" * 32])),
+    st.builds(Rewire, shape=st.just("star"), hub=ROLE),
+    st.builds(Rewire, shape=st.sampled_from(["ring", "chain", "complete"])),
+    st.builds(Rewire, shape=st.just("edges"), edges=st.lists(PAIR, min_size=1, unique=True).map(tuple)),
+    st.builds(SwapModel, role=ROLE, model=st.sampled_from(["local/small", "a/b/c", "a/b-c"])),
+    st.builds(Strategy, name=st.sampled_from(["greedy", "random", "best-of-n"])),
+    st.builds(
+        Strategy, name=st.just("greedy"), settings=st.fixed_dictionaries({"drafts": st.integers(1, 5)})
     ),
 )
 
@@ -99,6 +130,21 @@ def test_patched_teams_have_names_of_their_own() -> None:
     assert len(names | {full.name}) == len(texts) + 1
 
 
+@given(PATCHES, PATCHES)
+def test_different_patches_make_teams_of_different_names(one: Patch, other: Patch) -> None:
+    """The arm of an episode is its team's name."""
+    try:
+        names = [apply(named_team("full"), each).name for each in (one, other)]
+    except UserError:
+        return
+    is_one_removal = {type(one), type(other)} <= {Remove, Merge} or {type(one), type(other)} == {
+        Remove,
+        Replace,
+    }
+
+    assert (names[0] == names[1]) == (one == other) or is_one_removal
+
+
 def test_without_takes_a_role_alone_or_a_sense() -> None:
     assert parse_without("reviewer") == parse_without("reviewer=vacuous") == Remove(role="reviewer")
     assert parse_without("coder=absorbed:hypothesizer") == Remove(role="coder", into="hypothesizer")
@@ -132,6 +178,52 @@ def test_a_solo_member_cannot_be_taken_away() -> None:
         apply(named_team("solo"), Remove(role="solo"))
     with pytest.raises(BadSpecification, match="has no reviewer"):
         apply(named_team("solo"), Remove(role="reviewer"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("blind reviewr results", "did you mean 'reviewer'"),
+        ("blind reviewer result", "did you mean 'results'"),
+        ("blind hypotheses.predictd", "did you mean 'predicted'"),
+        ("blind reviews.verdict", "has no blank; those that do are sender, objections"),
+        ("blind results.", "unknown field of results ''"),
+        ("topology rig", "did you mean 'ring'"),
+        ("topology star codr", "did you mean 'coder'"),
+        ("topology star", "topology star ROLE"),
+        ("topology edges coder=reviewer", "SPEAKER>HEARER"),
+        ("topology edges coder>coder", "leads from a role to itself"),
+        ("model coder gpt", "write it as provider/name"),
+        ("strategy gredy", "did you mean 'greedy'"),
+        ("strategy greedy drafts", "write KEY=VALUE"),
+    ],
+)
+def test_a_wrong_patch_is_answered_with_what_was_probably_meant(text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        parse_patch(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("model coder local/small", "no model drives the coder of full; let one with 'replace coder model"),
+        ("strategy greedy drafts=many", "drafts"),
+        ("strategy solo", "strategy 'solo' leads exactly one member"),
+    ],
+)
+def test_a_patch_that_does_not_fit_the_team_says_why(text: str, said: str) -> None:
+    with pytest.raises(BadSpecification, match=said):
+        apply(named_team("full"), parse_patch(text))
+
+
+def test_a_topology_is_written_as_edges_and_given_once() -> None:
+    team = apply(named_team("full"), parse_patch("topology star coder"))
+    [topology] = team.interpositions
+
+    assert ("coder", "reviewer") in topology.edges
+    assert ("reviewer", "hypothesizer") not in topology.edges
+    with pytest.raises(BadSpecification, match="has a topology already"):
+        apply(team, parse_patch("topology ring"))
 
 
 def test_a_muted_topic_must_exist() -> None:
