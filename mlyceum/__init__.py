@@ -6,12 +6,14 @@ Studies and the laboratory that joins task, team and judge are in `benchmarks.st
     >>> import mlyceum
     >>> record = mlyceum.run("battle-of-sexes", seeds=3)  # doctest: +SKIP
     >>> record.tasks[0].mean  # doctest: +SKIP
+    >>> mlyceum.load(record.folder).scores  # doctest: +SKIP
 """
 
 from benchmarks.studies.intervals import Interval
 from benchmarks.studies.summary import ControlRow, EpisodeRow, Record, TaskRow
 from engine.errors import EngineError, UserError
 from mlyceum.facade import run
+from mlyceum.frames import StudyFrames, load
 
 __all__ = [
     "ControlRow",
@@ -19,7 +21,9 @@ __all__ = [
     "EpisodeRow",
     "Interval",
     "Record",
+    "StudyFrames",
     "TaskRow",
     "UserError",
+    "load",
     "run",
 ]
