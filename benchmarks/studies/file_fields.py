@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from benchmarks.studies.arms import CONTROLS, SENSES, FieldFault, Sense
-from benchmarks.studies.design import ArmKind, Contrast
+from benchmarks.studies.design import ArmKind
 from benchmarks.studies.toml_lines import FieldPath
 from engine.budget import AXES, Axis
 from engine.task import ScoringProtocol
@@ -91,6 +91,16 @@ class DropSection(_Section, frozen=True, kw_only=True):
         return SENSES if self.sense == "both" else (self.sense,)
 
 
+class ContrastSection(_Section, frozen=True, kw_only=True):
+    """``[[contrast]]``."""
+
+    name: str
+    treatment: str
+    control: str
+    primary: bool | None = None
+    """Left out: where it is the only one, it is."""
+
+
 class StudyFile(_Section, frozen=True, kw_only=True):
     """A whole file, what it extends put under it."""
 
@@ -110,7 +120,8 @@ class StudyFile(_Section, frozen=True, kw_only=True):
     drop: DropSection | None = None
     controls: tuple[str, ...] = CONTROLS
     references: tuple[str, ...] = ()
-    contrast: tuple[Contrast, ...] = ()
+    contrast: tuple[ContrastSection, ...] | None = None
+    """Left out: the first arm with each other one, none of them primary."""
     notes: tuple[str, ...] = ()
 
 
@@ -127,7 +138,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "factors": FactorsSection,
     "arm": ArmSection,
     "drop": DropSection,
-    "contrast": Contrast,
+    "contrast": ContrastSection,
 }
 _ALLOWED: dict[str, tuple[str, ...]] = {
     "protocol": ("verified", "mlgym"),

@@ -1,18 +1,25 @@
 """One run of a study: open its folder and a laboratory, run what is missing, sum up."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
+
+import trio
 
 from benchmarks.studies.laboratory import open_laboratory
 from benchmarks.studies.plan import Plan
 from benchmarks.studies.reporter import Reporter
 from benchmarks.studies.study import make_run_record, open_study
 from benchmarks.studies.summary import Record, make_rows, make_task_rows
-from engine.episode import EpisodeSpec
+from engine.bus import InfrastructureFailed
+from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import BadSpecification, UnknownName
-from engine.scheduler import Limits, Ran, make_limits, run_episodes
+from engine.scheduler import Limits, Ran, RunOne, make_limits, run_episodes
 from engine.workspace.backends import BackendName
 
+RETRY_SECONDS: Final = 0.5
+"""Before the first retry of an episode; twice as long before each further one."""
 WORKSPACES: tuple[BackendName, ...] = get_args(BackendName)
 
 
@@ -33,7 +40,65 @@ async def run_plan(
         UserError: what was asked for cannot be done: one sentence.
         IsolationUnavailable: isolation is missing here, and needed.
     """
-    with open_study(folder, plan.specs) as study:
+    ran = await run_missing(
+        plan, folder=folder, limits=limits, reporter=reporter, workspace=workspace, base_url=base_url
+    )
+    return sum_up(
+        plan,
+        ran.episodes,
+        folder=folder,
+        limits=limits,
+        workspace=ran.workspace,
+        fallback=ran.fallback,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RanAll:
+    """What came of a run, and where its code ran.
+
+    Attributes:
+        retried: episodes that were tried again at once, and how often.
+        fallback: why code ran without isolation, where it did.
+    """
+
+    episodes: Ran
+    retried: dict[str, int]
+    workspace: str
+    fallback: str | None
+
+
+async def run_missing(
+    plan: Plan,
+    *,
+    folder: Path,
+    limits: Limits,
+    reporter: Reporter,
+    workspace: BackendName = "sandbox",
+    base_url: str | None = None,
+    retries: int = 0,
+    extends: bool = False,
+    held: Callable[[], None] = lambda: None,
+) -> RanAll:
+    """Run every episode of a plan that is not done yet.
+
+    Args:
+        plan: what to run.
+        folder: of the study.
+        limits: of this run.
+        reporter: told how it goes.
+        workspace: which backend.
+        base_url: of the models' endpoint, instead of its own.
+        retries: how often an episode that the outside let down is tried again at once; its record is gone on with.
+        extends: whether the plan may hold more episodes than the folder is known to hold.
+        held: called once the folder is held by this run.
+
+    Raises:
+        UserError: what was asked for cannot be done: one sentence.
+        IsolationUnavailable: isolation is missing here, and needed.
+    """
+    with open_study(folder, plan.specs, extends=extends) as study:
+        held()
         async with open_laboratory(
             study,
             tasks=plan.tasks,
@@ -54,23 +119,52 @@ async def run_plan(
                 )
             )
             reporter.begin(len(plan.specs), sum(spec.budget.evaluations or 0 for spec in plan.specs))
+            persistent = Persistent(laboratory.run_one, retries=retries, reporter=reporter)
             ran = await run_episodes(
                 plan.specs,
-                laboratory.run_one,
+                persistent.run_one,
                 folder=folder,
                 index=study.index,
                 limits=limits,
                 report=reporter.episode,
             )
-            study.end_run(ran.failed)
-    return sum_up(
-        plan,
-        ran,
-        folder=folder,
-        limits=limits,
+            study.end_run(ran.failed, persistent.retried)
+    return RanAll(
+        episodes=ran,
+        retried=persistent.retried,
         workspace=laboratory.backend.name,
         fallback=laboratory.fallback,
     )
+
+
+class Persistent:
+    """Runs an episode again where the outside let it down, a bounded number of times.
+
+    Args:
+        run_one: runs an episode, or goes on with it.
+        retries: after the first try.
+        reporter: told of each.
+
+    Attributes:
+        retried: how often, by episode.
+    """
+
+    def __init__(self, run_one: RunOne, *, retries: int, reporter: Reporter) -> None:
+        self._run_one, self._retries, self._reporter = run_one, retries, reporter
+        self.retried: dict[str, int] = {}
+
+    async def run_one(self, spec: EpisodeSpec, folder: Path) -> EpisodeResult:
+        """An `engine.scheduler.RunOne`."""
+        for attempt in range(1, self._retries + 1):
+            try:
+                return await self._run_one(spec, folder)
+            except InfrastructureFailed as error:
+                self.retried[spec.id] = attempt
+                self._reporter.note(
+                    f"{spec.id}  let down ({error}); try {attempt + 1} of {self._retries + 1}"
+                )
+                await trio.sleep(RETRY_SECONDS * 2 ** (attempt - 1))
+        return await self._run_one(spec, folder)
 
 
 def sum_up(

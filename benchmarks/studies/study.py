@@ -62,6 +62,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     failed: dict[str, str] = {}
     """Episodes that the outside let down, and why."""
+    retried: dict[str, int] = {}
+    """Episodes that the outside let down and that were tried again at once, and how often."""
 
 
 class StudyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,16 +102,16 @@ class Study:
         record = read_study(self.folder)
         _write(self.folder, msgspec.structs.replace(record, runs=(*record.runs, run)))
 
-    def end_run(self, failed: dict[str, str]) -> None:
-        """Put down which episodes the last run could not do.
+    def end_run(self, failed: dict[str, str], retried: dict[str, int] | None = None) -> None:
+        """Put down which episodes the last run could not do, and which it did at another try.
 
         Raises:
             OutputUnusable: when it cannot be written.
         """
         record = read_study(self.folder)
         *earlier, last = record.runs
-        if last.failed != failed:
-            runs = (*earlier, msgspec.structs.replace(last, failed=failed))
+        if last.failed != failed or last.retried != (retried or {}):
+            runs = (*earlier, msgspec.structs.replace(last, failed=failed, retried=retried or {}))
             _write(self.folder, msgspec.structs.replace(record, runs=runs))
 
     def secret(self) -> bytes:
@@ -132,8 +134,13 @@ class Study:
 
 
 @contextmanager
-def open_study(folder: Path, specs: Sequence[EpisodeSpec]) -> Generator[Study]:
+def open_study(folder: Path, specs: Sequence[EpisodeSpec], *, extends: bool = False) -> Generator[Study]:
     """A study's folder, made or gone on with, and held until the block ends.
+
+    Args:
+        folder: of the study.
+        specs: every episode.
+        extends: whether they may be more than the folder is known to hold.
 
     Raises:
         OutputUnusable: it cannot be written, another run holds it, or it holds something else.
@@ -141,7 +148,7 @@ def open_study(folder: Path, specs: Sequence[EpisodeSpec]) -> Generator[Study]:
         RecordDamaged: its ``study.json`` cannot be read.
     """
     with _held(folder):
-        _remember(folder, tuple(specs))
+        _remember(folder, tuple(specs), extends=extends)
         with open_index(folder / "index.sqlite") as index:
             yield Study(
                 folder=folder, index=index, store=ArtefactStore(folder / "artefacts"), specs=tuple(specs)
@@ -258,7 +265,7 @@ def _is_own(name: str) -> bool:
     return name in _OWN or name.startswith("index.sqlite-") or name.endswith(".partial")
 
 
-def _remember(folder: Path, specs: tuple[EpisodeSpec, ...]) -> None:
+def _remember(folder: Path, specs: tuple[EpisodeSpec, ...], *, extends: bool) -> None:
     if not (folder / "study.json").exists():
         _write(folder, StudyRecord(version=STUDY_VERSION, episodes=specs))
         return
@@ -269,11 +276,18 @@ def _remember(folder: Path, specs: tuple[EpisodeSpec, ...]) -> None:
             f"a study of version {known.version}, this program writes version {STUDY_VERSION}; "
             "name another folder with --out",
         )
-    if known.episodes != specs:
+    if extends and known.episodes != specs and _holds(specs, known.episodes):
+        _write(folder, msgspec.structs.replace(known, episodes=specs))
+    elif known.episodes != specs:
         raise BadSpecification(
             str(folder),
             f"holds another study ({_difference(known.episodes, specs)}); name another folder with --out",
         )
+
+
+def _holds(specs: tuple[EpisodeSpec, ...], some: tuple[EpisodeSpec, ...]) -> bool:
+    by_id = {spec.id: spec for spec in specs}
+    return all(by_id.get(spec.id) == spec for spec in some)
 
 
 def _difference(known: tuple[EpisodeSpec, ...], asked: tuple[EpisodeSpec, ...]) -> str:

@@ -20,11 +20,12 @@ from benchmarks.studies.arms import (
     product_arms,
     reference_arms,
 )
-from benchmarks.studies.design import ArmDesign, Design
+from benchmarks.studies.design import ArmDesign, Contrast, Design
 from benchmarks.studies.file_fields import (
     FILE_VERSION,
     ArmSection,
     BudgetSection,
+    ContrastSection,
     PatchFile,
     SeedsSection,
     Strategy,
@@ -316,9 +317,7 @@ def _design(file: StudyFile) -> tuple[Design, tuple[FieldPath, ...]]:
         for each in file.seeds.pilot
     )
     episodes = len(file.tasks) * len(arms) * (len(seeds) + len(pilots))
-    contrasts = file.contrast or default_contrasts(arms)
-    if len(file.contrast) == 1:
-        contrasts = (msgspec.structs.replace(file.contrast[0], primary=True),)
+    contrasts = _contrasts(file.contrast) if file.contrast is not None else default_contrasts(arms)
     design = Design(
         name=file.name,
         question=file.question,
@@ -377,6 +376,18 @@ def _arms(file: StudyFile) -> tuple[tuple[ArmDesign, ...], tuple[FieldPath, ...]
     with field("references"):
         add(reference_arms(arms, file.references), ("references",))
     return tuple(arms), tuple(origins)
+
+
+def _contrasts(sections: Sequence[ContrastSection]) -> tuple[Contrast, ...]:
+    return tuple(
+        Contrast(
+            name=each.name,
+            treatment=each.treatment,
+            control=each.control,
+            primary=len(sections) == 1 if each.primary is None else each.primary,
+        )
+        for each in sections
+    )
 
 
 def _base(arms: Sequence[ArmDesign], name: str | None) -> ArmDesign:

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import click
 import trio
@@ -19,6 +19,7 @@ from mlyceum.run_folders import folder_for
 from mlyceum.single_error import single_error
 
 INTERRUPTED = 130
+T = TypeVar("T")
 
 
 @click.command("run", short_help="research tasks with a team, and print the scored table")
@@ -126,11 +127,11 @@ def command(
     return _status(record)
 
 
-def run_interruptible(run: Callable[[], Awaitable[Record]]) -> Record | None:
+def run_interruptible(run: Callable[[], Awaitable[T]]) -> T | None:
     """What an async function returns; None where Ctrl-C or SIGTERM ended it, everything closed."""
 
-    async def main() -> Record | None:
-        record: Record | None = None
+    async def main() -> T | None:
+        record: T | None = None
         async with trio.open_nursery() as nursery:
             await nursery.start(_cancel_at_signal, nursery.cancel_scope)
             record = await run()
