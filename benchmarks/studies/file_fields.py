@@ -122,6 +122,8 @@ class StudyFile(_Section, frozen=True, kw_only=True):
     references: tuple[str, ...] = ()
     contrast: tuple[ContrastSection, ...] | None = None
     """Left out: the first arm with each other one, none of them primary."""
+    primary: str | None = None
+    """Name of the contrast that is the primary comparison; for those that a study has by default."""
     notes: tuple[str, ...] = ()
 
 

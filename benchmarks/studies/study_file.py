@@ -318,6 +318,8 @@ def _design(file: StudyFile) -> tuple[Design, tuple[FieldPath, ...]]:
     )
     episodes = len(file.tasks) * len(arms) * (len(seeds) + len(pilots))
     contrasts = _contrasts(file.contrast) if file.contrast is not None else default_contrasts(arms)
+    if file.primary is not None:
+        contrasts = _with_primary(contrasts, file.primary)
     design = Design(
         name=file.name,
         question=file.question,
@@ -388,6 +390,13 @@ def _contrasts(sections: Sequence[ContrastSection]) -> tuple[Contrast, ...]:
         )
         for each in sections
     )
+
+
+def _with_primary(contrasts: Sequence[Contrast], name: str) -> tuple[Contrast, ...]:
+    with field("primary"):
+        if name not in {each.name for each in contrasts}:
+            raise UnknownName("contrast", name, [each.name for each in contrasts])
+    return tuple(msgspec.structs.replace(each, primary=each.name == name) for each in contrasts)
 
 
 def _base(arms: Sequence[ArmDesign], name: str | None) -> ArmDesign:

@@ -13,6 +13,7 @@ from engine.errors import EngineError, IsolationUnavailable, UnknownName, UserEr
 
 COMMANDS = {
     "run": "research tasks with a team, and print the scored table",
+    "study": "run a study file, or what is missing of it",
     "show": "read an episode: messages, hypotheses, diffs, scores",
     "score": "score a folder of episodes, or the published runs",
     "bench": "put a team beside the published models of MLGym-Bench",
