@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "research tasks with a team, and print the scored table",
     "study": "run a study file, or what is missing of it",
     "show": "read an episode: messages, hypotheses, diffs, scores",
+    "report": "write a study's report: one HTML page, Markdown, tables",
     "score": "score a folder of episodes, or the published runs",
     "bench": "put a team beside the published models of MLGym-Bench",
     "tasks": "list tasks; score an artefact or a baseline",

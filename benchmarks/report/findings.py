@@ -1,0 +1,148 @@
+"""The statistics of a report, taken once: headlines, contrasts, spend; everything random from one fixed seed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.report.evidence import Evidence
+from benchmarks.report.wording import Removal, removal_of
+from benchmarks.statistics.comparison import Comparison, compare, paired_differences
+from benchmarks.statistics.figures import mean_over_blocks
+from benchmarks.statistics.headline import Headline, Sensitivity, failure_sensitivity, headlines
+from benchmarks.statistics.outcomes import FloatArray, Outcomes
+from benchmarks.studies.design import Contrast
+
+RESAMPLING_SEED = 20_261_125
+"""The same record gives the same intervals, always."""
+SPEND_GAP = 0.10
+"""Relative gap of realised spend from which a comparison is flagged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """One contrast with what came of it.
+
+    Attributes:
+        contrast: as named.
+        found: treatment less control.
+        p: corrected for its family; a primary contrast is a family of its own.
+        removal: the role by whose removal the treatment came from the control, where that is so.
+        points: single paired differences, by task and block.
+    """
+
+    contrast: Contrast
+    found: Comparison
+    p: float
+    removal: Removal | None
+    points: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spend:
+    """What an arm really spent on the primary axis, beside the arm that it is held against.
+
+    Attributes:
+        mean: per episode.
+        gap: relative to the control's mean over the blocks that both ran; None without such blocks.
+    """
+
+    arm: str
+    control: str
+    mean: float
+    gap: float | None
+    seconds: float
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether the gap is more than comparisons may ignore."""
+        return self.gap is not None and abs(self.gap) > SPEND_GAP
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Everything that tables and sentences are made from."""
+
+    evidence: Evidence
+    headlines: tuple[Headline, ...]
+    sensitivity: tuple[Sensitivity, ...]
+    """Empty where nothing failed."""
+    effects: tuple[Effect, ...]
+    not_run: tuple[Contrast, ...]
+    """Contrasts of which an arm has no result yet."""
+    spends: tuple[Spend, ...]
+
+    def headline(self, arm: str) -> Headline | None:
+        """The headline of an arm."""
+        return next((each for each in self.headlines if each.method == arm), None)
+
+    @property
+    def family(self) -> int:
+        """How many secondary contrasts share a correction."""
+        return sum(not effect.contrast.primary for effect in self.effects)
+
+
+def find(evidence: Evidence) -> Findings:
+    """Take the statistics.
+
+    Raises:
+        ExtraMissing: without scipy.
+    """
+    outcomes = evidence.outcomes
+    present = set(evidence.arms)
+    known = [c for c in evidence.design.contrasts if {c.treatment, c.control} <= present]
+    return Findings(
+        evidence=evidence,
+        headlines=() if outcomes is None else headlines(outcomes, generator=_generator()),
+        sensitivity=() if outcomes is None or not outcomes.failed.any() else failure_sensitivity(outcomes),
+        effects=() if outcomes is None else _effects(evidence, outcomes, known),
+        not_run=tuple(c for c in evidence.design.contrasts if c not in known),
+        spends=tuple(_spend(evidence, arm) for arm in evidence.arms),
+    )
+
+
+def _generator() -> np.random.Generator:
+    return np.random.default_rng(RESAMPLING_SEED)
+
+
+def _effects(evidence: Evidence, outcomes: Outcomes, contrasts: list[Contrast]) -> tuple[Effect, ...]:
+    """The primary contrast in a family of its own, the others in another; in the order of the design."""
+    found: dict[str, Comparison] = {}
+    for family in ([c for c in contrasts if c.primary], [c for c in contrasts if not c.primary]):
+        compared = compare(outcomes, [(c.treatment, c.control) for c in family], generator=_generator())
+        found |= {c.name: each for c, each in zip(family, compared, strict=True)}
+    return tuple(
+        Effect(
+            contrast=contrast,
+            found=found[contrast.name],
+            p=found[contrast.name].holm_p,
+            removal=removal_of(evidence, contrast.treatment, contrast.control),
+            points=paired_differences(outcomes, contrast.treatment, contrast.control),
+        )
+        for contrast in contrasts
+    )
+
+
+def _spend(evidence: Evidence, arm: str) -> Spend:
+    control = next(
+        (c.control for c in evidence.design.contrasts if c.treatment == arm and c.control in evidence.arms),
+        evidence.leading,
+    )
+    ours, theirs = (
+        {(run.task, run.block): run.spent for run in evidence.runs if run.arm == name}
+        for name in (arm, control)
+    )
+    both = sorted(ours.keys() & theirs.keys())
+    base = sum(theirs[block] for block in both)
+    runs = [run for run in evidence.runs if run.arm == arm]
+    return Spend(
+        arm=arm,
+        control=control,
+        mean=sum(run.spent for run in runs) / len(runs),
+        gap=sum(ours[block] for block in both) / base - 1 if base else None,
+        seconds=sum(run.seconds for run in runs) / len(runs),
+    )
+
+
+def block_means(outcomes: Outcomes, arm: str) -> FloatArray:
+    """Mean of an arm on each task, shape ``(tasks,)``."""
+    return mean_over_blocks(outcomes.of(arm))

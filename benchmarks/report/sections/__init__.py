@@ -1,0 +1,1 @@
+"""One module a section of the report: from findings to blocks of a document."""

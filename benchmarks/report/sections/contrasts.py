@@ -1,0 +1,186 @@
+"""The contrasts: paired differences with intervals, chance of improvement, permutation tests corrected for their number."""
+
+import numpy as np
+
+from benchmarks.report.charts import BLUE, GREEN, GREY, ORANGE, Dot, dot_plot
+from benchmarks.report.document import Block, Figure, Notice, Panel, Paragraph, Row, Section, Table, columns
+from benchmarks.report.findings import Effect, Findings
+from benchmarks.report.wording import arm_name, bounds, listed, number, p_value, percent, signed, verdict
+
+_GROUPS = (
+    ("primary", "#1b1f24", "diamond"),
+    ("role gone (vacuous)", ORANGE, "circle"),
+    ("role absorbed", BLUE, "square"),
+    ("control", GREEN, "triangle-up"),
+    ("other", GREY, "circle"),
+)
+_VERDICTS = {
+    "better": "higher",
+    "worse": "lower",
+    "open": "not told apart from nothing",
+    "too few": "too few blocks to say",
+    "identical": "the same in every block",
+}
+
+
+def section(findings: Findings) -> Section:
+    """The forest plot and its table."""
+    blocks: list[Block] = []
+    if findings.not_run:
+        names = listed([contrast.name for contrast in findings.not_run])
+        blocks.append(Notice(kind="warning", text=f"Not to be had yet, for want of results: {names}."))
+    if not findings.effects:
+        text = "There is nothing to compare: the study has one arm, or no task with a fixed reference."
+        return Section(name="contrasts", title="Contrasts", blocks=(*blocks, Notice(text=text)))
+    blocks += [
+        Paragraph(
+            text=(
+                "Treatment less control within each block (same task, same seed), averaged over blocks and then over tasks. "
+                "Left of 0 the treatment is worse. p is from sign flips of the blocks' differences, corrected for the number "
+                "of comparisons (Holm 1979)."
+            )
+        ),
+        Figure(
+            title="Effects",
+            caption=_caption(findings),
+            panels=(_panel(findings),),
+            table=_table(findings),
+            is_table_open=True,
+        ),
+    ]
+    tasks = findings.evidence.headline_tasks
+    if len(tasks) > 1:
+        blocks.append(_by_task(findings, tasks))
+    return Section(name="contrasts", title="Contrasts", blocks=tuple(blocks))
+
+
+def _caption(findings: Findings) -> str:
+    if any(effect.found.difference.low is None for effect in findings.effects):
+        return "Large marks are mean paired differences, small rings the differences of single blocks: too few for intervals."
+    return "Marks are mean paired differences, bars their 95 % intervals (Student's t over blocks; not corrected for the number of comparisons, p is)."
+
+
+def group_of(findings: Findings, effect: Effect) -> str:
+    """What kind of comparison a contrast is."""
+    if effect.contrast.primary:
+        return "primary"
+    if effect.removal is not None:
+        return "role gone (vacuous)" if effect.removal.into is None else "role absorbed"
+    designed = findings.evidence.design.arm(effect.contrast.treatment)
+    return "control" if designed is not None and designed.kind == "control" else "other"
+
+
+def _panel(findings: Findings) -> Panel:
+    evidence = findings.evidence
+    dots = [
+        Dot(
+            label=effect_name(findings, effect),
+            estimate=effect.found.difference.estimate,
+            low=effect.found.difference.low,
+            high=effect.found.difference.high,
+            points=()
+            if effect.found.difference.low is not None
+            else tuple(float(point) for point in effect.points.ravel() if not np.isnan(point)),
+            group=group_of(findings, effect),
+        )
+        for effect in findings.effects
+    ]
+    said = "; ".join(f"{d.label} {signed(d.estimate)}" for d in dots)
+    title = (
+        f"difference in normalised score to {arm_name(evidence, _only_control(findings))}"
+        if _only_control(findings)
+        else "difference in normalised score"
+    )
+    return Panel(
+        name="effects",
+        alt=f"Forest plot of paired differences: {said}.",
+        wide=dot_plot(dots, _GROUPS, x_title=title, zero=True),
+        narrow=dot_plot(dots, _GROUPS, x_title=title, zero=True, narrow=True),
+    )
+
+
+def _only_control(findings: Findings) -> str:
+    controls = {effect.contrast.control for effect in findings.effects}
+    return controls.pop() if len(controls) == 1 else ""
+
+
+def effect_name(findings: Findings, effect: Effect) -> str:
+    """A contrast as figures label it."""
+    evidence = findings.evidence
+    treatment = arm_name(evidence, effect.contrast.treatment)
+    return (
+        treatment
+        if _only_control(findings)
+        else f"{treatment} – {arm_name(evidence, effect.contrast.control)}"
+    )
+
+
+def _table(findings: Findings) -> Table:
+    return Table(
+        caption="Contrasts: paired difference, chance that a run of the treatment beats one of the control, permutation test.",
+        columns=columns(
+            "treatment",
+            "control",
+            "difference",
+            "95 % interval",
+            "P(improvement)",
+            "95 % interval",
+            "p",
+            "p (Holm)",
+            "blocks",
+            "correlation",
+            "finding",
+            numbers="ttntntnnnnt",
+        ),
+        rows=tuple(
+            Row(
+                cells=(
+                    arm_name(findings.evidence, effect.contrast.treatment),
+                    arm_name(findings.evidence, effect.contrast.control),
+                    signed(effect.found.difference.estimate),
+                    bounds(effect.found.difference, plus=True),
+                    percent(effect.found.improvement.estimate),
+                    _shares(effect),
+                    p_value(effect.found.test.p),
+                    p_value(effect.p),
+                    str(effect.found.blocks),
+                    number(effect.found.correlation, 2),
+                    _VERDICTS[
+                        "identical" if effect.found.test.blocks == 0 else verdict(effect.found, effect.p)
+                    ],
+                ),
+                is_leading=effect.contrast.primary,
+            )
+            for effect in findings.effects
+        ),
+        note=(
+            f"{findings.family} comparisons share Holm's correction; a primary one pays for none. Correlation: achieved within "
+            "blocks; near 0, pairing bought nothing."
+        ),
+    )
+
+
+def _shares(effect: Effect) -> str:
+    interval = effect.found.improvement
+    return "none" if interval.low is None else f"{percent(interval.low)} to {percent(interval.high)}"
+
+
+def _by_task(findings: Findings, tasks: tuple[str, ...]) -> Table:
+    return Table(
+        caption="The same differences on each task alone: exploratory, not corrected for the number of comparisons.",
+        columns=columns("contrast", *tasks, numbers="t" + "n" * len(tasks)),
+        rows=tuple(
+            Row(
+                cells=(
+                    effect_name(findings, effect),
+                    *(
+                        f"{signed(interval.estimate)} [{bounds(interval, plus=True)}]"
+                        if interval.low is not None
+                        else signed(interval.estimate)
+                        for interval in (effect.found.by_task[task] for task in tasks)
+                    ),
+                )
+            )
+            for effect in findings.effects
+        ),
+    )
