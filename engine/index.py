@@ -51,7 +51,40 @@ class Index:
         rows = self._rows("SELECT spec, result FROM episodes ORDER BY episode")
         return tuple(_decode(result, self._path) for _, result in rows)
 
-    def _rows(self, query: str, *values: str) -> list[tuple[str, bytes]]:
+    def one(self, episode: str) -> EpisodeResult | None:
+        """The result of one episode, whatever its specification; None while it has not ended.
+
+        Raises:
+            RecordDamaged: when the index cannot be read.
+        """
+        rows = self._rows("SELECT spec, result FROM episodes WHERE episode = ?", episode)
+        return _decode(rows[0][1], self._path) if rows else None
+
+    def page(self, *, after: int = 0, most: int = 500) -> tuple[tuple[int, bytes], ...]:
+        """Some results, undecoded, in the order in which they were committed: for who must not hold them all.
+
+        Args:
+            after: the place of the last one that is known; 0 begins.
+            most: how many at most.
+
+        Returns:
+            Pairs of a place, which grows, and an `EpisodeResult` as JSON.
+
+        Raises:
+            RecordDamaged: when the index cannot be read.
+        """
+        query = "SELECT rowid, result FROM episodes WHERE rowid > ? ORDER BY rowid LIMIT ?"
+        return tuple((int(place), result) for place, result in self._rows(query, after, most))
+
+    def count(self) -> int:
+        """How many episodes have ended.
+
+        Raises:
+            RecordDamaged: when the index cannot be read.
+        """
+        return int(self._rows("SELECT count(*), x'' FROM episodes")[0][0])
+
+    def _rows(self, query: str, *values: str | int) -> list[tuple[str, bytes]]:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:

@@ -14,11 +14,13 @@ from engine.errors import EngineError, IsolationUnavailable, UnknownName, UserEr
 COMMANDS = {
     "run": "research tasks with a team, and print the scored table",
     "study": "run a study file, or what is missing of it",
+    "ablate": "take roles from a team, in both senses, beside its controls",
     "show": "read an episode: messages, hypotheses, diffs, scores",
     "report": "write a study's report: one HTML page, Markdown, tables",
     "score": "score a folder of episodes, or the published runs",
     "bench": "put a team beside the published models of MLGym-Bench",
     "tasks": "list tasks; score an artefact or a baseline",
+    "view": "look at studies in a browser, live or finished",
     "doctor": "say what this machine can isolate and run",
 }
 """Command name to what it does; each is ``mlyceum.cli.NAME:command``."""
