@@ -9,21 +9,28 @@ Studies and the laboratory that joins task, team and judge are in `benchmarks.st
     >>> mlyceum.load(record.folder).scores  # doctest: +SKIP
 """
 
+from benchmarks.studies.arm_rows import StudySummary
+from benchmarks.studies.design import ArmDesign, Contrast, Design
 from benchmarks.studies.intervals import Interval
 from benchmarks.studies.summary import ControlRow, EpisodeRow, Record, TaskRow
 from engine.errors import EngineError, UserError
-from mlyceum.facade import run
+from mlyceum.facade import run, run_study
 from mlyceum.frames import StudyFrames, load
 
 __all__ = [
+    "ArmDesign",
+    "Contrast",
     "ControlRow",
+    "Design",
     "EngineError",
     "EpisodeRow",
     "Interval",
     "Record",
     "StudyFrames",
+    "StudySummary",
     "TaskRow",
     "UserError",
     "load",
     "run",
+    "run_study",
 ]

@@ -165,6 +165,16 @@ def dropped_arms(
     """
     team = team_of(base)
     present = [member.role for member in team.members]
+    for place, role in enumerate(roles):
+        with field("roles", place):
+            if role not in present:
+                raise UnknownName(f"role of {base.name}", role, present)
+    for role, heir in into.items():
+        with field("into", role):
+            if role not in present or heir not in present or role == heir:
+                raise BadSpecification(
+                    "into", f"{heir} cannot absorb {role} in {base.name}; its roles are {present}"
+                )
     is_only = base.name == "full"
     arms: list[ArmDesign] = []
     for role in roles or present:

@@ -200,7 +200,9 @@ def _plain(what: str) -> str:
     def words(found: re.Match[str]) -> str:
         return " or ".join(
             dict.fromkeys(
-                _TYPES.get(each.strip(), each.strip()) for each in found[1].split("|") if each != "null"
+                _TYPES.get(each.strip(), each.strip())
+                for each in found[1].split("|")
+                if each.strip() != "null"
             )
         )
 

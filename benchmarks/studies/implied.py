@@ -1,5 +1,6 @@
 """A design as the text of a study file: what `run` and `ablate` imply, and what ``--print-resolved`` prints."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -46,10 +47,15 @@ def study_text(design: Design) -> str:
 
 
 def design_of(plan: Plan, *, name: str) -> Design:
-    """The design that a plan of `mlyceum run` implies: its teams as arms, its seeds, its budget."""
+    """The design that a plan of `mlyceum run` implies: its teams as arms, its seeds, its budget.
+
+    Args:
+        plan: what is run.
+        name: of the study; what may not stand in one is replaced.
+    """
     teams = {spec.team.name: (spec.team, spec.model) for spec in plan.specs}
     return Design(
-        name=name,
+        name=re.sub(r"[^A-Za-z0-9._+=-]+", "-", name).strip(".-_+=")[:100] or "run",
         tasks=tuple(plan.tasks),
         arms=tuple(
             _plan_arm(team, model, is_control=team.name != plan.team.name) for team, model in teams.values()
@@ -116,8 +122,7 @@ def _same(seed: int) -> Seeds:
 
 
 def _arm(arm: ArmDesign) -> dict[str, TomlValue]:
-    fields = _plain(arm)
-    fields.setdefault("team", "full")
+    fields: dict[str, TomlValue] = {"name": arm.name, "team": "full", **_plain(arm)}
     if arm.strategy is not None and arm.strategy == StrategySpec(kind=arm.strategy.kind):
         fields["strategy"] = arm.strategy.kind
     return fields

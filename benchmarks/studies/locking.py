@@ -83,8 +83,8 @@ def write_lock(folder: Path, lock: Lock) -> None:
 def amendment_notes(lock: Lock) -> tuple[str, ...]:
     """What a reader must know of seeds that were added."""
     return tuple(
-        f"{len(each.added)} seeds were added on {each.at}, after {each.looks_before} looks at the results: intervals "
-        "that were made for a fixed number of seeds are too narrow"
+        f"seeds were added on {each.at} ({len(each.added)}), after results had been looked at "
+        f"({each.looks_before} times): intervals made for a fixed number of seeds are too narrow"
         for each in lock.amendments
         if each.looks_before
     )

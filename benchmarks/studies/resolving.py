@@ -230,13 +230,9 @@ def _notes(design: Design, teams: Mapping[str, TeamSpec]) -> tuple[str, ...]:
     notes = list(design.notes)
     modelled = {name for name, team in teams.items() if is_driven_by_model(team)}
     if len(modelled) < len(teams):
-        offline = (
-            "the offline team is an informed reference: its policies search"
-            if modelled
-            else ("offline policies search")
-        )
         notes.append(
-            f"{offline} moves declared by people who know the tasks; it is no control for teams that a model drives"
+            "offline policies search moves declared by people who know the tasks: an informed reference, "
+            "no control for teams that a model drives"
         )
     if any("remove hypothesizer vacuous" in teams[name].patches for name in modelled):
         notes.append(

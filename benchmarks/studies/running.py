@@ -7,6 +7,7 @@ from typing import Final, get_args
 
 import trio
 
+from benchmarks.studies.implied import design_of, keep_study_file, study_text
 from benchmarks.studies.laboratory import open_laboratory
 from benchmarks.studies.plan import Plan
 from benchmarks.studies.reporter import Reporter
@@ -41,7 +42,13 @@ async def run_plan(
         IsolationUnavailable: isolation is missing here, and needed.
     """
     ran = await run_missing(
-        plan, folder=folder, limits=limits, reporter=reporter, workspace=workspace, base_url=base_url
+        plan,
+        folder=folder,
+        limits=limits,
+        reporter=reporter,
+        workspace=workspace,
+        base_url=base_url,
+        held=lambda: keep_study_file(folder, study_text(design_of(plan, name=folder.resolve().name))),
     )
     return sum_up(
         plan,

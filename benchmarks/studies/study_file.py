@@ -19,8 +19,9 @@ from benchmarks.studies.arms import (
     field,
     product_arms,
     reference_arms,
+    team_of,
 )
-from benchmarks.studies.design import ArmDesign, Contrast, Design
+from benchmarks.studies.design import ArmDesign, Contrast, Design, Shard
 from benchmarks.studies.file_fields import (
     FILE_VERSION,
     ArmSection,
@@ -33,6 +34,7 @@ from benchmarks.studies.file_fields import (
     explained,
 )
 from benchmarks.studies.plan import DEFAULT_EVALUATIONS, MLGYM_COST_USD, MLGYM_STEPS
+from benchmarks.studies.resolving import Resolved, resolve
 from benchmarks.studies.toml_lines import FieldPath, dotted, find_line
 from engine.budget import Budget
 from engine.errors import BadSpecification, UnknownName
@@ -80,7 +82,13 @@ class Loaded:
         """A fault in the design as one in the file: with its name and line."""
         path = fault.path
         if path[:1] == ("arms",) and len(path) > 1 and isinstance(path[1], int):
-            path = (*self.origins[path[1]], *path[2:])
+            origin = self.origins[path[1]]
+            if origin[:1] != ("arm",):
+                # An arm that the file does not list has no fields in it.
+                return self._located(
+                    FieldFault(origin, f"arm {self.design.arms[path[1]].name}: {fault.what}")
+                )
+            path = (*origin, *path[2:])
         elif path[:1] == ("contrasts",):
             path = ("contrast", *path[1:])
         return self._located(FieldFault(path, fault.what))
@@ -138,6 +146,18 @@ def load_study(path: Path, *, overrides: Sequence[str] = ()) -> Loaded:
         origins=origins,
         _located=located,
     )
+
+
+def resolve_file(loaded: Loaded, shard: Shard | None = None) -> Resolved:
+    """A file's design, resolved; what is wrong is told with file and line.
+
+    Raises:
+        BadSpecification: naming file, line and field.
+    """
+    try:
+        return resolve(loaded.design, shard=shard)
+    except FieldFault as fault:
+        raise loaded.located(fault) from fault
 
 
 def _read_chain(path: Path) -> list[Source]:
@@ -299,8 +319,8 @@ def _located(
 def _convert(fields: Mapping[str, object]) -> StudyFile:
     version = fields.get("version")
     if version != FILE_VERSION:
-        what = "the file lacks version; add it" if version is None else f"{version!r} is not known"
-        raise FieldFault(("version",), f"{what}: version = {FILE_VERSION}")
+        what = "the file lacks version" if version is None else f"{version!r} is not known"
+        raise FieldFault(("version",), f"{what}; write version = {FILE_VERSION}")
     try:
         return msgspec.convert(fields, type=StudyFile)
     except msgspec.ValidationError as error:
@@ -361,7 +381,10 @@ def _arms(file: StudyFile) -> tuple[tuple[ArmDesign, ...], tuple[FieldPath, ...]
             made = tuple(msgspec.structs.replace(arm, model=file.model) for arm in made)
         add(made, ("factors",))
     for number, section in enumerate(file.arm):
-        add([_arm(section, file.model)], ("arm", number))
+        arm = _arm(section, file.model)
+        with field("arm", number):
+            team_of(arm)  # before other arms are made from it
+        add([arm], ("arm", number))
     if not arms:
         add([ArmDesign(name="full", model=file.model)], ("drop",) if file.drop is not None else ())
     if file.drop is not None:

@@ -6,15 +6,14 @@ from pathlib import Path
 import click
 
 from benchmarks.studies.arm_rows import ArmRow, StudySummary
-from benchmarks.studies.arms import FieldFault
 from benchmarks.studies.conducting import RETRIES, conduct
 from benchmarks.studies.design import Design, Shard
 from benchmarks.studies.estimate import Estimate, estimate
 from benchmarks.studies.implied import study_text
 from benchmarks.studies.locking import make_lock
-from benchmarks.studies.resolving import Resolved, parse_shard, resolve
+from benchmarks.studies.resolving import Resolved, parse_shard
 from benchmarks.studies.running import WORKSPACES, check_workspace, limits_for
-from benchmarks.studies.study_file import Loaded, find_study, load_study
+from benchmarks.studies.study_file import Loaded, find_study, load_study, resolve_file
 from engine.errors import BadSpecification
 from mlyceum.cli.output import json_option, make_table, print_json, stdout_console
 from mlyceum.cli.run import INTERRUPTED, run_interruptible
@@ -73,7 +72,7 @@ def command(
     """  # noqa: D301 - click's mark for a block that is not to be wrapped
     loaded = load_study(find_study(file), overrides=overrides)
     part = parse_shard(shard) if shard is not None else None
-    resolved = resolve_loaded(loaded, part)
+    resolved = resolve_file(loaded, part)
     folder = study_folder(resolved.design, out, part)
     if print_resolved:
         if as_json:
@@ -97,18 +96,6 @@ def command(
         as_json=as_json,
         quiet=quiet,
     )
-
-
-def resolve_loaded(loaded: Loaded, shard: Shard | None = None) -> Resolved:
-    """A file's design, resolved; faults are told with file and line.
-
-    Raises:
-        BadSpecification: naming file, line and field.
-    """
-    try:
-        return resolve(loaded.design, shard=shard)
-    except FieldFault as fault:
-        raise loaded.located(fault) from fault
 
 
 def study_folder(design: Design, out: Path | None, shard: Shard | None) -> Path:
