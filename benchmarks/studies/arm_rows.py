@@ -28,6 +28,8 @@ class ArmRow(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction
     score: Interval | None
     """Of the final scores, an artefact without a score counting as the task's floor or baseline."""
+    points: tuple[float, ...]
+    """The scores that ``score`` is the mean of, in the order of the blocks: what to look at below 10 of them."""
     missing: int
     """Episodes that the outside let down, or that have not run; they count as nothing, never as zero."""
     without_score: int
@@ -80,13 +82,15 @@ def _row(
 ) -> ArmRow:
     ran = [row for row in rows if row.outcome != "failed"]
     card = plan.cards[task]
+    points = tuple(row.counted_score for row in ran if row.counted_score is not None)
     return ArmRow(
         task=task,
         arm=arm,
         kind=kind,
         metric=card.metric,
         direction=card.direction,
-        score=mean_interval([row.counted_score for row in ran if row.counted_score is not None]),
+        score=mean_interval(points),
+        points=points,
         missing=len(rows) - len(ran),
         without_score=sum(row.final_score is None for row in ran),
         spent=sum(row.spending.get(design.primary_axis, 0.0) for row in ran) / len(ran) if ran else None,

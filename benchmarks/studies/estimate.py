@@ -63,8 +63,8 @@ def estimate(resolved: Resolved, *, folder: Path, like: Sequence[Path] = ()) -> 
     """
     specs = resolved.plan.specs
     known, at_once = _measured(folder)
-    done = {result.episode for result in known}
-    left = [spec for spec in specs if spec.id not in done]
+    done = {result.episode: result.spec for result in known}
+    left = [spec for spec in specs if done.get(spec.id) != spec]
     measured = [*known]
     for other in like:
         more, other_at_once = _measured(other)
@@ -115,6 +115,31 @@ def _time(
         return 0.0, "nothing is left to do"
     if not measured or at_once is None:
         return None, "nothing was measured yet; run a pilot, or name a study's folder with --like"
+    seconds = 0.0
+    guessed = 0
+    # A model's seconds say nothing about those of offline policies, nor the other way round.
+    for is_modelled in (False, True):
+        wanted = [spec for spec in left if is_driven_by_model(spec.team) == is_modelled]
+        known = [result for result in measured if is_driven_by_model(result.spec.team) == is_modelled]
+        if wanted and not known:
+            kind = "a model drives" if is_modelled else "no model drives"
+            return (
+                None,
+                f"nothing that {kind} was measured yet; run a pilot, or name a study's folder with --like",
+            )
+        if wanted:
+            more, more_guessed = _seconds(wanted, known)
+            seconds, guessed = seconds + more, guessed + more_guessed
+    basis = f"{len(measured)} measured episodes, {at_once} at once, on the machine that ran them"
+    if guessed:
+        basis += (
+            f"; {guessed} episodes are of tasks without a measurement, and taken as the mean of the others"
+        )
+    return seconds / at_once, basis
+
+
+def _seconds(left: Sequence[EpisodeSpec], measured: Sequence[EpisodeResult]) -> tuple[float, int]:
+    """Seconds of all episodes one after the other, and for how many nothing like them was measured."""
     # Per evaluation, since budgets may differ: most of an episode's time is spent in them.
     by_cell, by_task = _means(measured, lambda result: result.measured.seconds / max(result.evaluations, 1))
     overall = fmean(by_task.values())
@@ -124,12 +149,7 @@ def _time(
         each = by_cell.get((spec.task, spec.team.name), by_task.get(spec.task))
         guessed += each is None
         seconds += (overall if each is None else each) * (spec.budget.evaluations or 1)
-    basis = f"{len(measured)} measured episodes, {at_once} at once, on the machine that ran them"
-    if guessed:
-        basis += (
-            f"; {guessed} episodes are of tasks without a measurement, and taken as the mean of the others"
-        )
-    return seconds / at_once, basis
+    return seconds, guessed
 
 
 def _means(

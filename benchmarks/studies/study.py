@@ -102,6 +102,18 @@ class Study:
         record = read_study(self.folder)
         _write(self.folder, msgspec.structs.replace(record, runs=(*record.runs, run)))
 
+    def add_runs(self, runs: tuple[RunRecord, ...]) -> None:
+        """Put down runs that were made elsewhere, in the order in which they began; known ones once.
+
+        Raises:
+            OutputUnusable: when it cannot be written.
+        """
+        record = read_study(self.folder)
+        together = [*record.runs, *(run for run in runs if run not in record.runs)]
+        together.sort(key=lambda run: run.began)
+        if tuple(together) != record.runs:
+            _write(self.folder, msgspec.structs.replace(record, runs=tuple(together)))
+
     def end_run(self, failed: dict[str, str], retried: dict[str, int] | None = None) -> None:
         """Put down which episodes the last run could not do, and which it did at another try.
 

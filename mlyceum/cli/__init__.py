@@ -15,6 +15,8 @@ COMMANDS = {
     "run": "research tasks with a team, and print the scored table",
     "study": "run a study file, or what is missing of it",
     "ablate": "take roles from a team, in both senses, beside its controls",
+    "merge": "bring the shards of a study together",
+    "watch": "how a running study gets on, from another terminal",
     "show": "read an episode: messages, hypotheses, diffs, scores",
     "report": "write a study's report: one HTML page, Markdown, tables",
     "score": "score a folder of episodes, or the published runs",

@@ -1,5 +1,6 @@
 """``mlyceum ablate``: take roles from a team, in both senses, beside its controls; the common case of a study."""
 
+import re
 from pathlib import Path
 from typing import cast
 
@@ -112,7 +113,7 @@ def command(
         raise BadSpecification("--drop" if fault.path[:1] == ("roles",) else "--team", fault.what) from fault
     resolved = _resolve(
         Design(
-            name="ablate-" + "-".join([base.name, *(_short(task) for task in tasks)])[:90],
+            name=_name(base, tasks),
             question=f"What does each role of {base.name} do?",
             tasks=tuple(dict.fromkeys(tasks)),
             arms=arms,
@@ -181,5 +182,10 @@ def _resolve(design: Design) -> Resolved:
         raise BadSpecification(option, fault.what) from fault
 
 
+def _name(base: ArmDesign, tasks: tuple[str, ...]) -> str:
+    driven = [_short(model) for model in (base.model, *base.role_models.values()) if model is not None]
+    return "-".join(["ablate", base.name, *driven, *(_short(task) for task in tasks)])[:100]
+
+
 def _short(task: str) -> str:
-    return task.replace("@", ".").replace("/", ".")
+    return re.sub(r"[^A-Za-z0-9._+=-]+", ".", task)

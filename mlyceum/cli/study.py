@@ -20,6 +20,9 @@ from mlyceum.cli.run import INTERRUPTED, run_interruptible
 from mlyceum.progress import open_reporter
 from mlyceum.run_folders import RUNS
 
+FEWEST_FOR_INTERVAL = 10
+_SPREAD = "95 % interval, or points"
+
 
 @click.command("study", short_help="run a study file, or what is missing of it")
 @click.argument("file", metavar="FILE|NAME")
@@ -159,14 +162,14 @@ def print_summary(summary: StudySummary) -> None:
         f"{summary.name}{part}: {summary.complete_blocks} of {summary.blocks} blocks complete", soft_wrap=True
     )
     if summary.rows:
-        numbers = frozenset({"n", "mean", "95 % interval", "missing", summary.primary_axis, "time"})
+        numbers = frozenset({"n", "mean", _SPREAD, "missing", summary.primary_axis, "time"})
         table = make_table(
             "task",
             "arm",
             "kind",
             "n",
             "mean",
-            "95 % interval",
+            _SPREAD,
             "missing",
             summary.primary_axis,
             "time",
@@ -183,7 +186,6 @@ def print_summary(summary: StudySummary) -> None:
 
 def _cells(row: ArmRow) -> tuple[str, ...]:
     score = row.score
-    has_interval = score is not None and score.low is not None and score.high is not None
     sign = {"max": "↑", "min": "↓"}[row.direction]
     return (
         f"{row.task} {sign}",
@@ -191,11 +193,19 @@ def _cells(row: ArmRow) -> tuple[str, ...]:
         row.kind,
         str(score.n if score is not None else 0),
         f"{score.mean:.4f}" if score is not None else "-",
-        f"{score.low:.4f} … {score.high:.4f}" if score is not None and has_interval else "-",
+        _spread(row),
         str(row.missing),
         f"{row.spent:.4g}" if row.spent is not None else "-",
         f"{row.seconds:.1f} s",
     )
+
+
+def _spread(row: ArmRow) -> str:
+    """The interval; below 10 seeds, of which no interval holds what it says, the points themselves."""
+    score = row.score
+    if len(row.points) < FEWEST_FOR_INTERVAL or score is None or score.low is None or score.high is None:
+        return " ".join(f"{point:.3g}" for point in row.points) or "-"
+    return f"{score.low:.4f} … {score.high:.4f}"
 
 
 def print_estimate(told: Estimate) -> None:
