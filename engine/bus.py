@@ -13,7 +13,7 @@ What members post and do goes through the journal, which in a rerun holds each s
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -51,6 +51,19 @@ class InfrastructureFailed(EngineError):
         self.error = error
 
 
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """A change of the wiring at one message: who stands where from then on.
+
+    Attributes:
+        at: the message; it is delivered by the new wiring already.
+        addresses: every member from then on; who is not named serves and hears nothing more.
+    """
+
+    at: int
+    addresses: tuple[Address, ...]
+
+
 # Faults that are nobody's policy to survive: the episode stops where it stands.
 _FATAL = (Divergence, OutputUnusable, RecordDamaged, EngineDefect, InfrastructureFailed)
 
@@ -84,6 +97,7 @@ class Bus:
         arrival_order: bool = False,
         began: float | None = None,
         until: float = float("inf"),
+        turn: Turn | None = None,
     ) -> None:
         """Set up mailboxes; nothing runs yet.
 
@@ -94,6 +108,7 @@ class Bus:
             arrival_order: release effects as they finish, not as they were started.
             began: when the episode began, in seconds of the clock; earlier attempts count. None: now.
             until: when its wall time is used up, in seconds of the clock.
+            turn: a change of the wiring on the way; members that only it names join then.
 
         Raises:
             BadSpecification: for a mailbox without room, or names that cannot be told apart.
@@ -117,6 +132,8 @@ class Bus:
             self._seat(address)
         self._lead = next(post for post in self._posts.values() if post.address.leads)
         self._ready: deque[Post] = deque(self._posts.values())
+        self._turn, self._turns_at = turn, turn.at if turn is not None else 0
+        self._newcomers = [] if turn is None else self._expect(turn.addresses)
         self._outstanding: deque[_Slot] = deque()
         self._arrived: deque[_Slot] = deque()
         self._deadlines = Deadlines()
@@ -138,6 +155,16 @@ class Bus:
         post = self._posts[address.id] = Post(self, address, mailboxes)
         for topic in address.topics:
             self._subscribers.setdefault(topic, []).append(post)
+
+    def _expect(self, addresses: Sequence[Address]) -> list[Post]:
+        """Posts for members that join later; until then nobody is there."""
+        new = [address for address in addresses if address.id not in self._posts]
+        _check_names([*(post.address for post in self._posts.values()), *new])
+        for address in new:
+            inbox = Mailbox(address.id, address.capacity, address.policies)
+            self._posts[address.id] = Post(self, address, [inbox])
+            self._posts[address.id].is_gone = True
+        return [self._posts[address.id] for address in new]
 
     def post(self, member: MemberId) -> Post:
         """A member's end of the bus."""
@@ -480,6 +507,8 @@ class Bus:
             )
         )
         self.next_seq = seq + 1  # one that cannot be recorded has no number
+        if seq == self._turns_at:
+            self._rewire()
         envelope = Envelope(
             seq=seq,
             sender=sender,
@@ -500,6 +529,35 @@ class Bus:
         if topic is not None:
             self._deliver_copies(envelope, topic)
         return seq
+
+    def _rewire(self) -> None:
+        """Let everybody stand where the turn says. Who is at work on a message finishes it first."""
+        assert self._turn is not None  # else there is no message at which it comes
+        for post in self._newcomers:
+            post.is_gone = False
+            self.make_ready(post)
+        then = {address.id: address for address in self._turn.addresses}
+        for post in self._posts.values():
+            left = replace(post.address, queues=(), topics=())
+            self._reseat(post, then.get(post.address.id, left))
+
+    def _reseat(self, post: Post, address: Address) -> None:
+        served = [] if post.is_gone else [self._served(queue, address) for queue in address.queues]
+        for mailbox in self._queues.values():
+            is_new, was = mailbox in served, post.serves(mailbox)
+            mailbox.servers += is_new - was
+            if was and not is_new and post in mailbox.idle:
+                mailbox.idle.remove(post)
+        for topic in {*post.address.topics, *address.topics}:
+            hearers = self._subscribers.setdefault(topic, [])
+            if post in hearers and topic not in address.topics:
+                hearers.remove(post)
+            elif post not in hearers and topic in address.topics:
+                hearers.append(post)
+        post.move(address, served)
+
+    def _served(self, queue: Queue, address: Address) -> Mailbox:
+        return self._queues.setdefault(queue, Mailbox(queue, address.capacity, address.policies))
 
     def _deliver_to(self, envelope: Envelope, to: str) -> None:
         queue = self._queues.get(to)

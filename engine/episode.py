@@ -9,12 +9,14 @@ import msgspec
 import trio
 
 from engine.budget import Budget, Scope
-from engine.bus import RUNTIME, Bus
+from engine.bus import RUNTIME, Bus, Turn
 from engine.errors import BadSpecification, BudgetExceeded, Deadlock, Divergence, MemberFailed, RecordDamaged
-from engine.interposers import Counted, make_interposer
-from engine.journal import Closed, Decided, Journal, Opened
-from engine.member import Chosen, Feedback, Member, Seat, Surroundings
+from engine.fork_point import ForkPoint
+from engine.interposers import Counted, Later, make_interposer
+from engine.journal import Closed, Decided, Journal, Opened, digest_of
+from engine.member import Chosen, Feedback, Fork, Member, Seat, Surroundings
 from engine.messages import ArtefactHash, Brief, MemberId, Topic
+from engine.past import Past
 from engine.post import Address, Post
 from engine.seeds import Seeds, evaluation_seed, runtime_stream
 from engine.shared_workspace import WorkspacePool
@@ -42,17 +44,20 @@ class EpisodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Settings of the scorer's feedback that differ from the task's (for example fewer games)."""
     hashes: dict[str, str] = {}
     """Digests of what the specification names: move space, prompts, environment."""
+    fork: ForkPoint | None = None
+    """Where it leaves another episode; None: it begins by itself. ``team`` and ``seeds`` are those from then on."""
 
     @property
     def id(self) -> str:
         """The episode's name: a folder's name, and its key in a study."""
+        fork = "" if self.fork is None else f"--fork-{self.fork.spec[:8]}-at-{self.fork.at}"
         seeds = self.seeds
         seed = (
             f"{seeds.team}"
             if seeds.task == seeds.team == seeds.evaluation
             else (f"{seeds.task}-{seeds.team}-{seeds.evaluation}")
         )
-        return f"{self.task.replace('@', '.')}--{self.team.name}--seed-{seed}"
+        return f"{self.task.replace('@', '.')}--{self.team.name}--seed-{seed}{fork}"
 
     def digest(self) -> str:
         """SHA-256 (hex) of the specification's canonical form."""
@@ -118,7 +123,7 @@ async def run_episode(
         InfrastructureFailed: the outside let the engine down; the record stands, and a rerun goes on from it.
         OutputUnusable: the record cannot be written.
         Divergence: the record in ``folder`` is of something else.
-        RecordDamaged: the record cannot be read.
+        RecordDamaged: the record cannot be read, or that of a fork does not begin as its origin's did.
     """
     if any(seat.address.id == JUDGE for seat in seats) or len({seat.address.id for seat in seats}) < len(
         seats
@@ -136,6 +141,7 @@ async def run_episode(
                 workspace=shared,
                 scope=Scope(f"episode {spec.id}", spec.budget, parent=parent_scope),
                 starter=store.put(task.starter),
+                fork=_fork(spec, journal, store),
             )
             return await _Running(spec, journal, around, seats).to_the_end()
     finally:
@@ -177,21 +183,15 @@ class _Running:
     async def _research(self) -> tuple[Ending, str]:
         """Let the team work until it hands in, or cannot go on; an episode is scored as it stands."""
         wall = self.spec.budget.wall_seconds
-        interposers = [
-            Counted(
-                make_interposer(
-                    each, runtime_stream(self.spec.seeds, f"interposer {number}"), self.around.store
-                )
-            )
-            for number, each in enumerate(self.spec.team.interpositions)
-        ]
+        interposers = _interposers(self.spec, self.around.store)
         bus = Bus(
-            [seat.address for seat in self.seats.values()],
+            [seat.address for seat in self.seats.values() if not seat.joins],
             self.journal,
             interposers=interposers,
             arrival_order=self.spec.team.arrival_order,
             began=self.began,
             until=float("inf") if wall is None else self.began + wall,
+            turn=self._turn(),
         )
         bus.publish(RUNTIME, self._brief(), None, BRIEF, 0, None)
         outcome: Ending = "submitted"
@@ -208,6 +208,12 @@ class _Running:
         self.messages = bus.next_seq - 1
         self._tell_of(interposers)
         return outcome, reason
+
+    def _turn(self) -> Turn | None:
+        fork = self.spec.fork
+        if fork is None or not any(seat.joins or seat.then is not None for seat in self.seats.values()):
+            return None
+        return Turn(at=fork.at, addresses=tuple(seat.then or seat.address for seat in self.seats.values()))
 
     def _tell_of(self, interposers: Sequence[Counted]) -> None:
         """Put down what the interposers did to how many copies: the messages in the record are as they were sent."""
@@ -278,6 +284,41 @@ class _Running:
             deterministic=self.journal.deterministic and not spec.team.arrival_order,
             measured=Measured(seconds=round(trio.current_time() - self.began, 3)),
         )
+
+
+def _interposers(spec: EpisodeSpec, store: ArtefactStore) -> list[Counted]:
+    """Those of the team, in order; in a fork its origin's go on, and the others begin after its message."""
+    fork = spec.fork
+    old = 0 if fork is None else len(fork.team.interpositions)
+    made: list[Counted] = []
+    for number, each in enumerate(spec.team.interpositions):
+        seeds = fork.seeds if fork is not None and number < old else spec.seeds
+        inner = make_interposer(each, runtime_stream(seeds, f"interposer {number}"), store)
+        made.append(Counted(inner if fork is None or number < old else Later(inner, after=fork.at)))
+    return made
+
+
+def _fork(spec: EpisodeSpec, journal: Journal, store: ArtefactStore) -> Fork | None:
+    """What a fork needs of its past; its record must begin with it.
+
+    Raises:
+        RecordDamaged: it does not.
+        BadSpecification: the team has lost an interposition that its origin has.
+    """
+    point = spec.fork
+    if point is None:
+        return None
+    records = journal.until(point.at)
+    if digest_of(records) != point.record:
+        raise RecordDamaged(
+            f"{journal.name}: the record of a fork begins with its origin's up to message {point.at}, and this "
+            "does not; remove the episode's folder and fork again"
+        )
+    kept = len(point.team.interpositions)
+    if spec.team.interpositions[:kept] != point.team.interpositions:
+        raise BadSpecification("fork", "interpositions of the origin go on; only others can be added")
+    origin = msgspec.structs.replace(spec, team=point.team, seeds=point.seeds, fork=None)
+    return Fork(point=point, past=Past(records, lambda: _interposers(origin, store)))
 
 
 def _check_head(journal: Journal, spec: EpisodeSpec) -> None:

@@ -198,6 +198,23 @@ def _length(body: AnyBody) -> int:
     return len(msgspec.json.encode(body))
 
 
+class Later:
+    """An interposer that begins with an empty memory after a message: what came before passes as it was.
+
+    Args:
+        inner: what begins.
+        after: the last message that it does not see.
+    """
+
+    def __init__(self, inner: Interposer, *, after: int) -> None:
+        self._inner, self._after = inner, after
+        self.topic = inner.topic
+
+    def pass_on(self, envelope: Envelope, to: MemberId) -> Sequence[Envelope]:
+        """What the inner one makes of it, once it has begun."""
+        return (envelope,) if envelope.seq <= self._after else self._inner.pass_on(envelope, to)
+
+
 class Counted:
     """An interposer whose deeds are counted, so that the record can tell of them.
 

@@ -5,10 +5,11 @@ arrives before its turn is kept at once in ``early.jsonl``, with the effect that
 is lost, and moves to the journal when its turn comes. Opening repairs a torn tail by cutting at the last whole line.
 """
 
+import hashlib
 import math
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -131,6 +132,15 @@ def without_measured(line: bytes) -> bytes:
     plain: dict[str, Any] = msgspec.json.decode(line)  # any line, of any version
     plain.pop("measured", None)
     return _encoder.encode(plain)
+
+
+def digest_of(records: Iterable[AnyRecord]) -> str:
+    """SHA-256 (hex) of what records say, heads and meters left out: equal for equal research."""
+    whole = hashlib.sha256()
+    for record in records:
+        if not isinstance(record, Opened):
+            whole.update(_encoder.encode(_plain(record)) + b"\n")
+    return whole.hexdigest()
 
 
 def as_read_back(record: Finished) -> Finished:
@@ -262,6 +272,13 @@ class Journal:
         """The head of the record that is being rerun, before anything was put."""
         head = self.expects()
         return head if isinstance(head, Opened) else None
+
+    def until(self, message: int) -> tuple[AnyRecord, ...]:
+        """The record up to a message, before anything was put; nothing where it does not hold the message."""
+        for place, record in enumerate(self._expected):
+            if isinstance(record, Posted) and record.seq == message:
+                return tuple(self._expected)[: place + 1]
+        return ()
 
     def closed(self) -> Closed | None:
         """The last line of the record, where the episode had ended."""

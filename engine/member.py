@@ -4,7 +4,8 @@ A behaviour awaits only the methods of its `Member`. Between two awaits it is pl
 comes from `Member.rng`. It may be run again from the start, answered from the record, so it keeps its state in itself.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -28,9 +29,11 @@ from engine.effects import (
     Scored,
 )
 from engine.errors import EngineDefect, EngineError, ModelError, UserError
+from engine.fork_point import ForkPoint
 from engine.messages import AnyBody, ArtefactHash, Envelope, MemberId, Queue, Selection, Topic
 from engine.models.errors import ModelCallError, RateLimited, Transient
 from engine.models.interface import Completion, Conversation, Message, Model, Settings, Tool
+from engine.past import Past
 from engine.post import Address, Post
 from engine.seeds import Seeds, evaluation_seed, member_stream
 from engine.shared_workspace import SharedWorkspace
@@ -64,6 +67,12 @@ class Seat:
     replica: int
     behave: "Behaviour"
     model: Model | None = None
+    then: Address | None = None
+    """Where it stands once a fork is passed; None: where it stood."""
+    then_model: Model | None = None
+    """What drives it then; None: the same as before."""
+    joins: bool = False
+    """Whether it takes its seat only when the fork is passed."""
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,6 +92,19 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     artefact: ArtefactHash
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fork:
+    """The fork that an episode began with.
+
+    Attributes:
+        point: where, and who did the research until then.
+        past: what is on the record until then.
+    """
+
+    point: ForkPoint
+    past: Past
+
+
 @dataclass(kw_only=True)
 class Surroundings:
     """What the members of one episode share."""
@@ -95,6 +117,7 @@ class Surroundings:
     workspace: SharedWorkspace
     scope: Scope
     starter: ArtefactHash
+    fork: Fork | None = None
     evaluations: int = 0
     """Feedback evaluations dispatched so far; numbers their draws."""
     feedback: list[Feedback] = field(default_factory=list[Feedback])
@@ -119,6 +142,8 @@ class Member:
         self.model_name: str | None = seat.model.name if seat.model is not None else None
         self._post, self._seat, self._around = post, seat, around
         self.scope = around.scope
+        self.fork: Fork | None = around.fork
+        self._is_past_fork = self._is_rehearsing = False
         self._draws: dict[str, int] = {}
         self._conversations: list[Conversation] = []
 
@@ -175,7 +200,7 @@ class Member:
             self.scope.charge("steps", 1)
             around.evaluations += 1
         number = around.evaluations
-        seed = evaluation_seed(around.seeds, split="feedback", ordinal=number)
+        seed = evaluation_seed(self._seeds(), split="feedback", ordinal=number)
         score = await self._score(artefact, "feedback", seed)
         if is_new:
             around.feedback.append(
@@ -265,7 +290,7 @@ class Member:
             BudgetExceeded: when the team has no money, tokens or steps left.
             EffectFailed: when the model refused this call for good.
         """
-        model, settings = self._seat.model, settings or Settings()
+        model, settings = self._model(), settings or Settings()
         if model is None:
             raise UserError(f"{self.id} has no model to drive it; name one with --model provider/name")
         if not self._post.is_reliving:
@@ -315,13 +340,45 @@ class Member:
     def rng(self, function: str) -> np.random.Generator:
         """A fresh stream for the next decision of a function, keyed by the seeds and never by the team's make-up."""
         ordinal = self._draws[function] = self._draws.get(function, 0) + 1
-        return member_stream(self._around.seeds, role=function, replica=self.replica, ordinal=ordinal)
+        return member_stream(self._seeds(), role=function, replica=self.replica, ordinal=ordinal)
 
     def decide(
         self, what: str, chosen: str, *, rule: str, candidates: Mapping[str, float] | None = None
     ) -> None:
         """Put a decision on the record: what was chosen, by which rule, among which candidates (with their worth)."""
         self._post.decide(what, chosen, rule=rule, candidates=candidates or {})
+
+    # -- forks ------------------------------------------------------------------------------------------------------
+
+    def is_past_fork(self) -> bool:
+        """Whether the episode is a fork, and the message at which it leaves its origin has been published."""
+        if not self._is_past_fork and self.fork is not None:
+            self._is_past_fork = self._post.has_passed(self.fork.point.at)
+        return self._is_past_fork
+
+    @contextmanager
+    def rehearsing(self, outcomes: Iterable[AnyOutcome]) -> Generator[None]:
+        """Do again what another did before the fork, to know what it knew: nothing is recorded, charged or done.
+
+        Raises:
+            Divergence: more or fewer effects are asked for than there were.
+        """
+        conversations, self._is_rehearsing = list(self._conversations), True
+        try:
+            with self._post.rehearsing(outcomes):
+                yield
+        finally:
+            # The record holds another member's talk under its name: this one tells its own from the beginning.
+            self._conversations, self._is_rehearsing = conversations, False
+
+    def _seeds(self) -> Seeds:
+        if self.fork is None or (not self._is_rehearsing and self.is_past_fork()):
+            return self._around.seeds
+        return self.fork.point.seeds
+
+    def _model(self) -> Model | None:
+        seat = self._seat
+        return seat.then_model if seat.then_model is not None and self.is_past_fork() else seat.model
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -372,6 +429,7 @@ __all__ = [
     "AnyEffect",
     "Behaviour",
     "EffectFailed",
+    "Fork",
     "InfrastructureFailed",
     "Member",
     "Seat",

@@ -3,10 +3,12 @@
 import math
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, current_task, reschedule, wait_task_rescheduled
 
@@ -50,8 +52,16 @@ class Address:
     leads: bool = False
 
 
-_Event: TypeAlias = Envelope | tuple[Envelope] | int | AnyOutcome
-"""In a member's past: a message it took, an answer it waited for, a message it posted, an outcome."""
+class _Mark(msgspec.Struct, frozen=True):
+    """A place in a member's past where nothing came or went."""
+
+    what: str
+
+
+_TURNED = _Mark("it saw that the fork had been passed")
+_END = _Mark("the end of what is rehearsed")
+_Event: TypeAlias = Envelope | tuple[Envelope] | int | AnyOutcome | _Mark
+"""In a member's past: a message it took, an answer it waited for, a message it posted, an outcome, a mark."""
 
 
 class Post:
@@ -229,6 +239,39 @@ class Post:
             )
             self._bus.journal.put(record)
 
+    # -- forks ------------------------------------------------------------------------------------------------------
+
+    def has_passed(self, seq: int) -> bool:
+        """Whether a message has been published; while the past is relived, whether it had been at this place.
+
+        Asked until it is true and then no more, so that a restarted member turns where it turned before.
+        """
+        if self._past:
+            if self._past[0] is not _TURNED:
+                return False
+            self._past.popleft()
+            return True
+        if self._bus.next_seq <= seq:
+            return False
+        if self._history is not None:
+            self._history.append(_TURNED)
+        return True
+
+    @contextmanager
+    def rehearsing(self, outcomes: Iterable[AnyOutcome]) -> Generator[None]:
+        """Within the block effects are answered by these outcomes, and nothing is recorded or charged.
+
+        Raises:
+            Divergence: more or fewer effects are asked for.
+        """
+        before, self._past = self._past, deque[_Event]([*outcomes, _END])
+        try:
+            yield
+            if self._past[0] is not _END:
+                raise self._unlike_past("the end", self._past[0])
+        finally:
+            self._past = before
+
     # -- restarts ---------------------------------------------------------------------------------------------------
 
     def rewind(self) -> None:
@@ -278,12 +321,31 @@ class Post:
 
     def _past_outcome(self) -> AnyOutcome:
         event = self._past.popleft()
-        if isinstance(event, int | Envelope | tuple):
+        if isinstance(event, int | Envelope | tuple | _Mark):
+            self._past.appendleft(event)
             raise self._unlike_past("an effect", event)
         return event
 
     def _unlike_past(self, now: str, event: object) -> Divergence:
         return Divergence(f"restart of {self.address.id}", recorded=repr(event), now=now)
+
+    # -- for the bus: moving ----------------------------------------------------------------------------------------
+
+    def serves(self, mailbox: Mailbox) -> bool:
+        """Whether it takes messages from there."""
+        return mailbox in self._mailboxes
+
+    def move(self, address: Address, queues: Sequence[Mailbox]) -> None:
+        """Stand at another address; an idle member is handed what waits there for it."""
+        new = [queue for queue in queues if queue not in self._mailboxes]
+        self.address, self._mailboxes = address, (self.inbox, *queues)
+        if self.is_idle and new:
+            envelope = self._take()
+            if envelope is not None:
+                self.hand(envelope)
+            else:
+                for queue in new:
+                    queue.idle.append(self)
 
     # -- for the bus ----------------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ def _seat(member: MemberSpec, replica: int, models: Mapping[str, Model] | Model 
         address=address,
         role=member.role,
         replica=replica,
-        behave=serve(partial(_functions, member)),
+        behave=serve(partial(make_functions, member)),
         model=_model_for(member, models) if needs_model else None,
     )
 
@@ -88,7 +88,7 @@ def _solo_seat(member: MemberSpec, models: Mapping[str, Model] | Model | None) -
     return Seat(address=address, role=member.role, replica=1, behave=behave, model=model)
 
 
-def _functions(spec: MemberSpec, member: Member) -> Sequence[Function]:
+def make_functions(spec: MemberSpec, member: Member) -> Sequence[Function]:
     """A member's functions with empty memories; those that a model drives share one conversation."""
     modelled = [function for function in spec.functions if policy_of(spec, function) == "model"]
     talk = Talk(member, ["team", *(ROLE_OF[function] for function in modelled)]) if modelled else None

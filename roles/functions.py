@@ -5,7 +5,7 @@ copies of what others published. A function's own answers are told to the other 
 the bus never sends a member a copy of its own words.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from engine.member import Behaviour, Member
@@ -60,20 +60,27 @@ def serve(make_functions: MakeFunctions) -> Behaviour:
     async def behave(member: Member) -> None:
         functions = {function.queue: function for function in make_functions(member)}
         while True:
-            envelope = await member.receive()
-            function = functions.get(Queue(envelope.to)) if envelope.to is not None else None
-            if function is None:
-                _tell(functions, envelope.body, envelope.topic)
-                continue
-            answer = await function.answer(envelope)
-            topic = ANSWERS.get(function.queue)
-            _tell(functions, answer, topic)
-            await member.reply(envelope, answer, topic=topic)
+            await serve_one(member, functions, await member.receive())
 
     return behave
 
 
-def _tell(functions: dict[Queue, Function], body: AnyBody, topic: Topic | None) -> None:
+async def serve_one(
+    member: Member, functions: Mapping[Queue, Function], envelope: Envelope
+) -> AnyBody | None:
+    """Answer a request, or take note of what was published; the answer, where there was one to give."""
+    function = functions.get(Queue(envelope.to)) if envelope.to is not None else None
+    if function is None:
+        _tell(functions, envelope.body, envelope.topic)
+        return None
+    answer = await function.answer(envelope)
+    topic = ANSWERS.get(function.queue)
+    _tell(functions, answer, topic)
+    await member.reply(envelope, answer, topic=topic)
+    return answer
+
+
+def _tell(functions: Mapping[Queue, Function], body: AnyBody, topic: Topic | None) -> None:
     for function in functions.values():
         if topic in function.topics:
             function.observe(body)

@@ -11,6 +11,7 @@ import trio
 
 from engine.budget import Budget
 from engine.episode import EpisodeResult, EpisodeSpec, run_episode
+from engine.fork import begin_fork, read_origin
 from engine.messages import ArtefactHash, Point
 from engine.models.interface import Model
 from engine.seeds import Seeds
@@ -19,6 +20,7 @@ from engine.task import Finding, Measured, MoveSpace, Parameter, Score, Split, T
 from engine.team import TeamSpec
 from engine.workspace.interface import CommandResult, Usage
 from roles import assemble
+from roles.handover import assemble_episode
 
 USAGE = Usage(wall_seconds=0.0, cpu_seconds=0.0, max_rss_bytes=0)
 
@@ -147,6 +149,25 @@ class InProcess:
 def guarded(files: Mapping[str, bytes]) -> str:
     """The check of the hills: a guard must be there."""
     return "the guard is missing" if truth(files) is None else ""
+
+
+async def play_on(
+    origin: Path, fork: EpisodeSpec, folder: Path, *, model: Mapping[str, Model] | Model | None = None
+) -> EpisodeResult:
+    """A fork of an episode on the hills, in a folder of its own."""
+    begin_fork(read_origin(origin), fork, folder)
+    task = HillTask()
+    with tempfile.TemporaryDirectory() as place:
+        store = ArtefactStore(Path(place))
+        return await run_episode(
+            fork,
+            task=task,
+            seats=assemble_episode(fork, task, model),
+            judge=NoisyJudge(store, truth, error=task.card.feedback_standard_error),
+            store=store,
+            pool=InProcess(guarded),  # type: ignore[arg-type]  # as much of a pool as an episode uses
+            folder=folder,
+        )
 
 
 async def play(
