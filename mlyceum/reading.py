@@ -10,10 +10,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from engine.bus import RUNTIME
 from engine.effects import (
-    AnyEffect,
-    AnyOutcome,
     CommandOutcome,
     Evaluation,
     Failure,
@@ -24,12 +21,31 @@ from engine.effects import (
 from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import RecordDamaged
 from engine.index import open_index
-from engine.journal import AnyRecord, Closed, Decided, Finished, Fired, Opened, Posted, Started, read_journal
-from engine.messages import AnyBody, Brief, MemberId, Queue, Topic
+from engine.journal import AnyRecord, Closed, Fired, Opened, read_journal
+from engine.messages import Brief, MemberId
+from engine.record_view import Act, Decision, Sent, read_decisions, read_effects, read_messages
+from engine.research_tree import ResearchNode, research_nodes
 from engine.seeds import Seeds
 from engine.task import Score
 from mlyceum.folders import INDEX, JOURNAL, STUDY, study_of
-from mlyceum.research_tree import ResearchNode, research_nodes
+
+__all__ = [
+    "Act",
+    "Decision",
+    "EpisodeView",
+    "FeedbackScore",
+    "FinalScore",
+    "Head",
+    "Sent",
+    "State",
+    "episode_view",
+    "failures",
+    "read_episode",
+    "read_records",
+    "read_result",
+    "read_results",
+    "read_specs",
+]
 
 State: TypeAlias = Literal["ended", "unfinished"]
 
@@ -44,48 +60,6 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     """False where results are released as they arrive."""
     version: int
     messages: int
-
-
-class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A message, with who took it."""
-
-    order: int
-    """Line of the journal, from 1: the order over messages, effects and decisions."""
-    seq: int
-    sender: MemberId
-    receiver: MemberId | None = None
-    """The member that took it: the addressee, or who answered from its queue; None while nobody has."""
-    to: MemberId | Queue | None = None
-    topic: Topic | None = None
-    cause: int = 0
-    at: float = 0.0
-    """Seconds since the episode began."""
-    body: AnyBody
-
-
-class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An effect on the outside and what came of it."""
-
-    order: int
-    """Line of the outcome, or of the start where there is none yet."""
-    member: MemberId
-    ordinal: int
-    effect: AnyEffect
-    outcome: AnyOutcome | None = None
-    """None while it is under way, or where the episode was cut off."""
-    at: float = 0.0
-    seconds: float = 0.0
-
-
-class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A decision with its rule and what else was considered."""
-
-    order: int
-    member: MemberId
-    what: str
-    chosen: str
-    rule: str
-    candidates: dict[str, float] = {}
 
 
 class FeedbackScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -227,8 +201,8 @@ def episode_view(
         spec: what it follows from, where known.
         result: what came of it, where it has ended.
     """
-    messages = _messages(records)
-    effects = _effects(records)
+    messages = read_messages(records)
+    effects = read_effects(records)
     nodes = research_nodes([(each.sender, each.body, each.cause) for each in messages])
     opened = next((record for record in records if isinstance(record, Opened)), None)
     closed = next((record for record in records if isinstance(record, Closed)), None)
@@ -243,7 +217,7 @@ def episode_view(
         brief=next((each.body for each in messages if isinstance(each.body, Brief)), None),
         messages=messages,
         nodes=nodes,
-        decisions=_decisions(records),
+        decisions=read_decisions(records),
         effects=effects,
         feedback=_feedback(effects, nodes),
         finals=_finals(effects),
@@ -273,70 +247,6 @@ def _own_spec(opened: Opened) -> EpisodeSpec | None:
         return msgspec.json.decode(opened.specification, type=EpisodeSpec)
     except msgspec.DecodeError:
         return None
-
-
-def _messages(records: Sequence[AnyRecord]) -> tuple[Sent, ...]:
-    posted = [(order, record) for order, record in enumerate(records, start=1) if isinstance(record, Posted)]
-    senders = {record.sender for _, record in posted}
-    answered = {
-        record.cause: record.sender for _, record in posted if record.cause and record.sender != RUNTIME
-    }
-    servers: dict[str, set[MemberId]] = {}
-    for _, record in posted:
-        if record.to is not None and record.to not in senders and record.seq in answered:
-            servers.setdefault(record.to, set()).add(answered[record.seq])
-
-    def receiver(record: Posted) -> MemberId | None:
-        if record.to is None or record.to in senders:
-            return MemberId(record.to) if record.to is not None else None
-        known = servers.get(record.to, set())
-        return answered.get(record.seq) or (next(iter(known)) if len(known) == 1 else None)
-
-    return tuple(
-        Sent(
-            order=order,
-            seq=record.seq,
-            sender=record.sender,
-            receiver=receiver(record),
-            to=record.to,
-            topic=record.topic,
-            cause=record.cause,
-            at=record.measured.at if record.measured is not None else 0.0,
-            body=record.body,
-        )
-        for order, record in posted
-    )
-
-
-def _effects(records: Sequence[AnyRecord]) -> tuple[Act, ...]:
-    acts: dict[tuple[MemberId, int], Act] = {}
-    for order, record in enumerate(records, start=1):
-        if isinstance(record, Started):
-            at = record.measured.at if record.measured is not None else 0.0
-            acts[record.member, record.ordinal] = Act(
-                order=order, member=record.member, ordinal=record.ordinal, effect=record.effect, at=at
-            )
-        elif isinstance(record, Finished) and (key := (record.member, record.ordinal)) in acts:
-            seconds = record.measured.seconds if record.measured is not None else 0.0
-            acts[key] = msgspec.structs.replace(
-                acts[key], order=order, outcome=record.outcome, seconds=seconds
-            )
-    return tuple(acts.values())
-
-
-def _decisions(records: Sequence[AnyRecord]) -> tuple[Decision, ...]:
-    return tuple(
-        Decision(
-            order=order,
-            member=record.member,
-            what=record.what,
-            chosen=record.chosen,
-            rule=record.rule,
-            candidates=record.candidates,
-        )
-        for order, record in enumerate(records, start=1)
-        if isinstance(record, Decided)
-    )
 
 
 def _feedback(effects: Sequence[Act], nodes: Sequence[ResearchNode]) -> tuple[FeedbackScore, ...]:
