@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.statistics.outcomes import FloatArray
 
+IntArray: TypeAlias = npt.NDArray[np.int64]
 Statistic: TypeAlias = Callable[[FloatArray], FloatArray]
 """Takes ``(..., methods, tasks, seeds)`` with NaN for missing runs, gives ``(..., figures)``."""
 
@@ -33,7 +35,7 @@ class Resampled:
     estimate: FloatArray
     draws: FloatArray
     without: FloatArray
-    stratum: np.ndarray[tuple[int], np.dtype[np.int64]]
+    stratum: IntArray
 
 
 def resample(
@@ -47,22 +49,28 @@ def resample(
         generator: the source of the draws.
         resamples: number of draws, 1 or more.
     """
-    present = [np.flatnonzero(np.any(~np.isnan(values[:, task]), axis=0)) for task in range(values.shape[1])]
     draws = [
         statistic(drawn) for drawn in resampled_studies(values, generator=generator, resamples=resamples)
     ]
-    left_out = [(task, int(seed)) for task, seeds in enumerate(present) for seed in seeds]
-    without: list[FloatArray] = []
-    for task, seed in left_out:
-        fewer = values.copy()
-        fewer[:, task, seed] = np.nan
-        without.append(statistic(fewer))
+    tasks, seeds = np.nonzero(np.any(~np.isnan(values), axis=0))
+    at_once = max(1, _NUMBERS_AT_ONCE // values.size)
+    without = [
+        statistic(_leaving_out(values, tasks[start : start + at_once], seeds[start : start + at_once]))
+        for start in range(0, len(tasks), at_once)
+    ]
     return Resampled(
         estimate=statistic(values),
         draws=np.concatenate(draws),
-        without=np.array(without),
-        stratum=np.array([task for task, _ in left_out], dtype=np.int64),
+        without=np.concatenate(without),
+        stratum=tasks,
     )
+
+
+def _leaving_out(values: FloatArray, tasks: IntArray, seeds: IntArray) -> FloatArray:
+    """Studies with one block less each, shape ``(blocks, methods, tasks, seeds)``."""
+    fewer = np.repeat(values[None], len(tasks), axis=0)
+    fewer[np.arange(len(tasks)), :, tasks, seeds] = np.nan
+    return fewer
 
 
 def resampled_studies(

@@ -40,22 +40,6 @@ def interquartile_mean(values: FloatArray) -> FloatArray:
     return mean
 
 
-def wins(values: FloatArray, treatment: int, control: int) -> FloatArray:
-    """Of each block: 1 where the treatment beats the control, ½ where they tie, NaN where one is missing.
-
-    Args:
-        values: shape ``(..., methods, tasks, seeds)``.
-        treatment: its place among the methods.
-        control: likewise.
-
-    Returns:
-        Shape ``(..., tasks, seeds)``.
-    """
-    gap = values[..., treatment, :, :] - values[..., control, :, :]
-    won: FloatArray = np.where(np.isnan(gap), np.nan, 0.5 + 0.5 * np.sign(gap))
-    return won
-
-
 def unpaired_wins(values: FloatArray, treatment: int, control: int) -> FloatArray:
     """Chance that a run of the treatment beats one of the control on the same task, any seeds; mean over tasks.
 
@@ -64,9 +48,11 @@ def unpaired_wins(values: FloatArray, treatment: int, control: int) -> FloatArra
     Returns:
         Shape ``(...,)``.
     """
-    ours, theirs = values[..., treatment, :, :, None], values[..., control, :, None, :]
-    gap = ours - theirs
-    won = np.where(np.isnan(gap), np.nan, 0.5 + 0.5 * np.sign(gap))
-    flat = won.reshape(*won.shape[:-2], -1)
-    chance: FloatArray = mean_over_blocks(flat).mean(axis=-1)
+    ours, theirs = values[..., treatment, :, :], values[..., control, :, :]
+    pairs = (~np.isnan(ours)).sum(axis=-1) * (~np.isnan(theirs)).sum(axis=-1)
+    first, second = ours[..., :, None], theirs[..., None, :]  # what is missing is neither above nor equal
+    above = np.count_nonzero(first > second, axis=(-2, -1))
+    equal = np.count_nonzero(first == second, axis=(-2, -1))
+    won = np.where(pairs > 0, (above + 0.5 * equal) / np.maximum(pairs, 1), np.nan)
+    chance: FloatArray = won.mean(axis=-1)
     return chance

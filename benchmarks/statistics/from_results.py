@@ -1,6 +1,6 @@
 """Outcomes of episodes: the arm is the team's name, the block is (task, seeds), the value is the normalised final score."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -46,6 +46,7 @@ def outcomes_of_results(
     cards: Mapping[str, TaskCard],
     *,
     clip: Mapping[str, tuple[float, float]] | None = None,
+    block: Callable[[Seeds], str] = block_of,
 ) -> Outcomes:
     """Normalised final scores of finished episodes; 0 is the task's baseline, 1 its optimum (or best published score).
 
@@ -56,6 +57,7 @@ def outcomes_of_results(
         results: finished episodes, of one protocol.
         cards: by task name.
         clip: by task, bounds of the normalised score where its tails are heavy.
+        block: the name of a block; another one where arms share fewer seeds than all three.
 
     Raises:
         BadSpecification: no result, two protocols, or a task that cannot be normalised.
@@ -70,7 +72,7 @@ def outcomes_of_results(
             Observation(
                 method=each.spec.team.name,
                 task=each.spec.task,
-                block=block_of(each.spec.seeds),
+                block=block(each.spec.seeds),
                 score=_normalised(
                     each.final.value,
                     cards[each.spec.task],

@@ -16,11 +16,14 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 import numpy as np
 
-from benchmarks.statistics.blocks import Resampled
+from benchmarks.statistics.blocks import IntArray, Resampled
 from benchmarks.statistics.extra import t_quantile
 from benchmarks.statistics.outcomes import FloatArray
 
-IntervalMethod: TypeAlias = Literal["t", "bca", "expanded-bca", "percentile", "wilson", "points"]
+BootstrapMethod: TypeAlias = Literal["expanded-bca", "bca", "expanded-percentile", "percentile"]
+IntervalMethod: TypeAlias = Literal[
+    "t", "expanded-bca", "bca", "expanded-percentile", "percentile", "wilson", "points"
+]
 FEWEST_BLOCKS: Final = 10
 """Below so many blocks on any task no interval is shown."""
 DEFAULT_RESAMPLES: Final = 4000
@@ -74,8 +77,8 @@ def mean_of_tasks_interval(points: FloatArray, *, level: float = 0.95) -> Interv
     Raises:
         ExtraMissing: without scipy.
     """
-    counts = (~np.isnan(points)).sum(axis=1)
-    blocks = int(np.min(counts))
+    counts: IntArray = np.sum(~np.isnan(points), axis=1, dtype=np.int64)
+    blocks = int(counts.min())
     if not blocks:
         return too_few(math.nan, level=level, blocks=0)
     estimate = float(np.mean(np.nansum(points, axis=1) / counts))
@@ -110,7 +113,7 @@ def bootstrap_interval(
     figure: int,
     *,
     level: float = 0.95,
-    method: Literal["expanded-bca", "bca", "percentile"] = "expanded-bca",
+    method: BootstrapMethod = "expanded-bca",
 ) -> Interval:
     """The interval of one figure from its bootstrap draws.
 
@@ -121,10 +124,10 @@ def bootstrap_interval(
         resampled: draws and leave-one-out values.
         figure: which of its figures.
         level: coverage asked for, in (0, 1).
-        method: ``bca`` reads the nominal levels, ``expanded-bca`` the expanded ones.
+        method: ``bca`` and ``percentile`` read the nominal levels, the others the expanded ones.
 
     Raises:
-        ExtraMissing: without scipy, for ``expanded-bca``.
+        ExtraMissing: without scipy, for the expanded ones.
     """
     estimate = float(resampled.estimate[figure])
     counts = np.bincount(resampled.stratum)
@@ -133,27 +136,18 @@ def bootstrap_interval(
         return too_few(estimate, level=level, blocks=blocks)
     draws = resampled.draws[:, figure]
     draws = draws[~np.isnan(draws)]
-    tails = ((1 - level) / 2, (1 + level) / 2)
-    levels, used, reason = tails, "percentile", ""
     influence = _influence(resampled, figure)
-    spread = float(np.sum(influence**2))
-    if method != "percentile":
-        if method == "expanded-bca" and spread > 0:
-            tails = _expanded(tails, resampled, influence)
-        bias = _bias(draws, estimate)
-        if spread <= 1e-24 * max(1.0, estimate**2):
-            reason = "no block matters alone (a ceiling): no acceleration"
-        elif bias is None:
-            reason = "no draw on one side of the estimate: no bias correction"
+    levels = ((1 - level) / 2, (1 + level) / 2)
+    if method in {"expanded-percentile", "expanded-bca"}:
+        levels = _expanded(levels, resampled, influence)
+    used: BootstrapMethod = method
+    reason = ""
+    if method in {"bca", "expanded-bca"}:
+        shifted, reason = _corrected(levels, draws, estimate, influence)
+        if shifted is None:
+            used = "percentile" if method == "bca" else "expanded-percentile"
         else:
-            acceleration = float(np.sum(influence**3)) / (6.0 * spread**1.5)
-            shifted = _shifted(tails, bias, acceleration)
-            if shifted is None:
-                reason = "acceleration too strong for these blocks"
-            else:
-                levels, used = shifted, method
-        if used == "percentile":
-            levels = tails
+            levels = shifted
     low, high = np.quantile(draws, levels)
     return Interval(
         estimate=estimate,
@@ -161,7 +155,7 @@ def bootstrap_interval(
         high=float(high),
         level=level,
         blocks=blocks,
-        method=used,  # type: ignore[arg-type] # one of three literals, which mypy widens to str
+        method=used,
         reason=reason,
     )
 
@@ -228,6 +222,21 @@ def _bias(draws: FloatArray, estimate: float) -> float | None:
     near = 1e-12 * max(1.0, abs(estimate))
     below = float(np.mean(draws < estimate - near) + 0.5 * np.mean(np.abs(draws - estimate) <= near))
     return _NORMAL.inv_cdf(below) if 0 < below < 1 else None
+
+
+def _corrected(
+    levels: tuple[float, float], draws: FloatArray, estimate: float, influence: FloatArray
+) -> tuple[tuple[float, float] | None, str]:
+    """Levels corrected for bias and acceleration, or None and why there are none."""
+    spread = float(np.sum(influence**2))
+    if spread <= 1e-24 * max(1.0, estimate**2):
+        return None, "no block matters alone (a ceiling): no acceleration"
+    bias = _bias(draws, estimate)
+    if bias is None:
+        return None, "no draw on one side of the estimate: no bias correction"
+    acceleration = float(np.sum(influence**3)) / (6.0 * spread**1.5)
+    shifted = _shifted(levels, bias, acceleration)
+    return shifted, "" if shifted is not None else "acceleration too strong for these blocks"
 
 
 def _shifted(tails: tuple[float, float], bias: float, acceleration: float) -> tuple[float, float] | None:

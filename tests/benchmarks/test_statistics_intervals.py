@@ -87,7 +87,7 @@ def test_at_a_ceiling_the_fallback_is_declared():
 
     found = bootstrap_interval(drawn, 0)
 
-    assert found.method == "percentile"
+    assert found.method == "expanded-percentile"
     assert "ceiling" in found.reason
 
 
