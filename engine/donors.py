@@ -33,7 +33,7 @@ def read_donor(episode: Path, topic: Topic) -> dict[str, bytes]:
     journal = episode / "journal.jsonl"
     if not journal.is_file():
         raise BadSpecification(
-            f"placebo {topic}", f"{episode} holds no episode; name DIR/episodes/EPISODE of an earlier run"
+            f"placebo {topic}", f"{episode} holds no episode; name DIR/EPISODE of an earlier run"
         )
     said = [r.body for r in read_journal(journal) if isinstance(r, Posted) and r.topic == topic]
     if not said:

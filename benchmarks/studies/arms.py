@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from benchmarks.studies.design import ArmDesign, Contrast
+from benchmarks.studies.donors import settled
 from benchmarks.studies.teams import Drivers, drive, is_driven_by_model, lacks_model
 from benchmarks.studies.toml_lines import FieldPath, dotted
 from engine.errors import BadSpecification, UnknownName, UserError
@@ -68,7 +69,7 @@ def team_of(arm: ArmDesign) -> TeamSpec:
         team = drive(team, Drivers(whole=arm.model, roles=tuple(arm.role_models.items())))
     for place, text in enumerate(arm.patches):
         with field("patches", place):
-            team = apply(team, parse_patch(text))
+            team = apply(team, parse_patch(settled(text)))
     with field("model"):
         if arm.model is None and lacks_model(team):
             raise BadSpecification("model", "a model drives members and none is named; give provider/name")

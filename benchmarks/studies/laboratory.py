@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import trio
 
+from benchmarks.studies.donors import provide_donors
 from benchmarks.studies.study import Study
 from benchmarks.studies.teams import is_driven_by_model, models_of
 from engine.episode import EpisodeResult, EpisodeSpec, run_episode
@@ -24,10 +25,11 @@ from engine.scheduler import Limits
 from engine.shared_workspace import WorkspacePool, open_pool
 from engine.store import ArtefactStore
 from engine.task import Judge, Measured, Score, Split
+from engine.team import TeamSpec
 from engine.workspace.backends import BackendName, make_backend
 from engine.workspace.environment import cache_folder
 from engine.workspace.interface import Backend, IsolationReport, WorkspaceSpec
-from roles import assemble
+from roles.handover import assemble_episode
 from tasks.package import TaskPackage
 from tasks.score_cache import ScoreCache
 from tasks.scoring import SandboxJudge
@@ -77,7 +79,12 @@ class Laboratory:
         return await run_episode(
             spec,
             task=task,
-            seats=assemble(spec.team, task, self._models_for(spec)),
+            seats=assemble_episode(
+                spec,
+                task,
+                self._models_for(spec.team, spec.model),
+                models_before=self._models_for(spec.fork.team, spec.model) if spec.fork else None,
+            ),
             judge=judge,
             store=self._store,
             pool=self._pool,
@@ -85,12 +92,12 @@ class Laboratory:
             workspace=WorkspaceSpec(name=spec.id),
         )
 
-    def _models_for(self, spec: EpisodeSpec) -> dict[str, Model]:
+    def _models_for(self, team: TeamSpec, model: str | None) -> dict[str, Model]:
         """By name for members that name one, by role for the others."""
-        models = {member.model: self._models[member.model] for member in spec.team.members if member.model}
-        if spec.model is not None:
-            whole = self._models[spec.model]
-            models |= {member.role: whole for member in spec.team.members if member.model is None}
+        models = {member.model: self._models[member.model] for member in team.members if member.model}
+        if model is not None:
+            whole = self._models[model]
+            models |= {member.role: whole for member in team.members if member.model is None}
         return models
 
 
@@ -153,7 +160,8 @@ async def open_laboratory(
         UserError: a model cannot be asked: no such provider, no key.
     """
     specs = study.specs
-    is_modelled = any(is_driven_by_model(spec.team) for spec in specs)
+    is_modelled = any(models_of(spec) or is_driven_by_model(spec.team) for spec in specs)
+    provide_donors(specs, study.store)
     chosen = await make_backend(workspace)
     if chosen.backend.name == "process" and is_modelled:
         raise _refuse_process(chosen.fallback_reason)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from benchmarks.studies.donors import settled
 from engine.episode import EpisodeSpec
 from engine.errors import BadSpecification
 from engine.team import MemberSpec, TeamSpec
@@ -55,7 +56,7 @@ def make_team(
     for text in without:
         team = apply(team, parse_without(text))
     for text in patches:
-        team = apply(team, parse_patch(text))
+        team = apply(team, parse_patch(settled(text)))
     return team
 
 
@@ -92,7 +93,8 @@ def is_driven_by_model(team: TeamSpec) -> bool:
 
 def models_of(spec: EpisodeSpec) -> frozenset[str]:
     """Every model that an episode may call."""
-    modelled = [member for member in spec.team.members if _has_model(member)]
+    before = () if spec.fork is None else spec.fork.team.members
+    modelled = [member for member in (*before, *spec.team.members) if _has_model(member)]
     own = {member.model for member in modelled if member.model is not None}
     return frozenset(own | ({spec.model} if spec.model is not None and modelled else set[str]()))
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "research tasks with a team, and print the scored table",
     "study": "run a study file, or what is missing of it",
     "ablate": "take roles from a team, in both senses, beside its controls",
+    "fork": "go on from a message of an episode with another team",
     "merge": "bring the shards of a study together",
     "watch": "how a running study gets on, from another terminal",
     "show": "read an episode: messages, hypotheses, diffs, scores",
