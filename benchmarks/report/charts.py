@@ -15,7 +15,7 @@ BLUE: Final = "#0072b2"
 ORANGE: Final = "#d55e00"
 GREEN: Final = "#009e73"
 GREY: Final = "#6e7781"
-WIDE: Final = 470
+WIDE: Final = 540
 NARROW: Final = 300
 """Of the plot itself, in points; labels come on top in ``WIDE`` and stand inside in ``NARROW``."""
 PANEL: Final = (200, 130)
@@ -61,7 +61,14 @@ def _config() -> Spec:
             "titleFontWeight": "normal",
             "gridOpacity": 0.7,
         },
-        "legend": {"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "labelLimit": 260},
+        "legend": {
+            "symbolOpacity": 1,
+            "columnPadding": 28,
+            "labelColor": INK,
+            "titleColor": INK,
+            "labelFontSize": 11,
+            "labelLimit": 260,
+        },
         "title": {"color": INK, "fontSize": 12, "fontWeight": 600, "anchor": "start", "offset": 6},
     }
 
@@ -76,6 +83,7 @@ def dot_plot(
     *,
     x_title: str,
     zero: bool,
+    bars: bool = False,
     narrow: bool = False,
 ) -> Spec:
     """Estimates with intervals, a row each, from top to bottom as given; single blocks where there is no interval.
@@ -85,6 +93,7 @@ def dot_plot(
         groups: (name, colour, shape), in the order of the legend.
         x_title: of the axis.
         zero: whether 0 is marked as "no difference".
+        bars: whether a bar reaches from 0 to each estimate.
         narrow: whether labels stand above their rows, for a telephone.
     """
     rows = [
@@ -132,13 +141,20 @@ def dot_plot(
         "axis": x_axis,
         "title": x_title,
     }
-    layers: list[Spec] = []
+    layers: list[object] = []
     if zero:
         layers.append(
             {
                 "data": {"values": [{"at": 0}]},
                 "mark": {"type": "rule", "color": INK, "strokeWidth": 1.2, "aria": False},
                 "encoding": {"x": {**x, "field": "at"}},
+            }
+        )
+    if bars:
+        layers.append(
+            {
+                "mark": {"type": "bar", "opacity": 0.35, "height": 12, "aria": False},
+                "encoding": {"x": {**x, "field": "estimate"}, "y": y, "color": colour},
             }
         )
     layers += [
@@ -201,9 +217,16 @@ def _row_axis(labels: Sequence[str]) -> Spec:
         "domain": False,
         "ticks": False,
         "labelExpr": expression,
-        "labelLimit": 230,
+        "labelLimit": 320,
         "labelPadding": 8,
+        **_room(labels),
     }
+
+
+def _room(labels: Sequence[str]) -> Spec:
+    """Browsers' letters may be wider than those that the picture was set with; labels keep room for the widest."""
+    width = min(320.0, 7.0 * max(map(len, labels), default=0) + 10)
+    return {"minExtent": width, "maxExtent": width}
 
 
 def _quoted(text: str) -> str:
@@ -222,7 +245,7 @@ def line_panel(
     x_title: str,
     y_title: str,
     y_domain: tuple[float, float],
-    log_x: bool = False,
+    x_marks: Sequence[float] = (),
     step: bool = False,
 ) -> Spec:
     """Curves with bands, small: one of several panels with one scale.
@@ -234,7 +257,7 @@ def line_panel(
         x_title: of the axis.
         y_title: of the axis.
         y_domain: shared by all panels.
-        log_x: for budgets.
+        x_marks: of a logarithmic axis, as for budgets; empty: a linear one.
         step: whether a curve holds its value up to the next point.
     """
     values = [line._asdict() for line in lines]
@@ -246,8 +269,8 @@ def line_panel(
         "field": "x",
         "type": "quantitative",
         "title": x_title,
-        "scale": {"type": "log"} if log_x else {"nice": False, "zero": False},
-        "axis": {"tickCount": 4, "format": "~g"},
+        "scale": {"type": "log", "nice": False} if x_marks else {"nice": False, "zero": False},
+        "axis": {"values": list(x_marks), "format": "~g"} if x_marks else {"tickCount": 5, "format": "~g"},
     }
     y: Spec = {"type": "quantitative", "scale": {"domain": list(y_domain), "clamp": True}, "title": y_title}
     colour: Spec = {"field": "group", "type": "nominal", "scale": scale, "legend": None}

@@ -15,9 +15,10 @@ import msgspec
 import numpy as np
 
 from benchmarks.offline.arms import ARMS
-from benchmarks.report.evidence import Evidence, block_of
+from benchmarks.report.evidence import Evidence
 from benchmarks.report.sources import Source
 from benchmarks.statistics.anytime import CurvePoint, mean_curve, on_grid
+from benchmarks.statistics.from_results import block_of
 from benchmarks.statistics.outcomes import FloatArray
 from benchmarks.studies.teams import Drivers, make_team
 from engine.episode import EpisodeResult

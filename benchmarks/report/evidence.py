@@ -8,6 +8,7 @@ import msgspec
 
 from benchmarks.report.scales import Scale, make_scale
 from benchmarks.report.sources import Sources, tasks_of
+from benchmarks.statistics.from_results import block_of
 from benchmarks.statistics.outcomes import Observation, Outcomes, make_outcomes
 from benchmarks.studies.design import ArmDesign, Contrast, Design, read_lock
 from benchmarks.studies.plan import CONTROLS
@@ -202,6 +203,7 @@ def implied_design(specs: Sequence[EpisodeSpec]) -> Design:
     first, *others = teams
     budget = specs[0].budget
     sizes = {size for spec in specs for size in spec.feedback.values()}
+    capped: list[Axis] = [axis for axis in AXES if budget.limit(axis) is not None]
     return Design(
         name="study",
         tasks=tasks_of(specs),
@@ -220,15 +222,9 @@ def implied_design(specs: Sequence[EpisodeSpec]) -> Design:
         seeds=tuple({_key(spec.seeds): spec.seeds for spec in specs}.values()),
         protocol=specs[0].protocol,
         budget=budget,
-        primary_axis=next((axis for axis in AXES if budget.limit(axis) is not None), "evaluations"),
+        primary_axis=capped[0] if capped else "evaluations",
         feedback_size=int(sizes.pop()) if len(sizes) == 1 else None,
     )
-
-
-def block_of(seeds: Seeds) -> str:
-    """The name of a block within its task."""
-    task, team, evaluation = _key(seeds)
-    return f"{team}" if task == team == evaluation else f"{task}-{team}-{evaluation}"
 
 
 def _key(seeds: Seeds) -> tuple[int, int, int]:

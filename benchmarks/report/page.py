@@ -92,8 +92,8 @@ def _table(table: Table) -> str:
     caption = for_html(table.caption)
     after = f'<p class="after">{for_html(table.note)}</p>' if table.note else ""
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>{after}"
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}"><table>'
+        f"<caption><span>{caption}</span></caption><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>{after}"
     )
 
 
@@ -107,7 +107,7 @@ def _row(table: Table, row: Row) -> str:
     return f'<tr{leading}><th scope="row"><bdi>{for_html(first)}</bdi></th>{cells}</tr>'
 
 
-def _class(is_number: bool) -> str:  # noqa: FBT001 - a column's one property
+def _class(is_number: bool) -> str:
     return ' class="n"' if is_number else ""
 
 

@@ -72,4 +72,5 @@ def draw(spec: Spec, *, name: str, alt: str) -> str:
 def stand_alone(svg: str) -> str:
     """A picture as a file: on white paper, since nobody else gives it a ground."""
     end = svg.index(">") + 1
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{svg[:end]}<rect width="100%" height="100%" fill="#ffffff"/>{svg[end:]}\n'
+    ground = '<rect width="100%" height="100%" fill="#ffffff"/>'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{svg[:end]}{ground}{svg[end:]}\n'

@@ -22,6 +22,7 @@ from benchmarks.report.sections import (
     limits,
     profiles,
     provenance,
+    roles,
     spend,
     tasks,
 )
@@ -73,6 +74,7 @@ def make_report(folder: Path) -> Report:
     _look(evidence)
     findings = find(evidence)
     curves = make_curves(evidence)
+    shares = roles.section(findings)
     document = Document(
         title=_title(evidence),
         subtitle=_subtitle(evidence),
@@ -81,6 +83,7 @@ def make_report(folder: Path) -> Report:
             design.section(evidence),
             headline.section(findings),
             contrasts.section(findings),
+            *(() if shares is None else (shares,)),
             tasks.section(findings),
             anytime.section(findings, curves),
             profiles.section(findings),

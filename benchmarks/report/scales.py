@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from benchmarks.normalised import normalised_score
-from benchmarks.scores import is_better
+from benchmarks.statistics.from_results import reference_of
+from engine.errors import BadSpecification
 from engine.task import ScoringProtocol, TaskCard
 
 
@@ -48,16 +49,14 @@ class Scale:
 
 
 def make_scale(card: TaskCard, protocol: ScoringProtocol) -> Scale:
-    """The scale of a task under a protocol: up to the optimum, else to the best valid published score in the same metric."""
-    is_time = protocol == "mlgym" and card.mlgym_metric_is_wall_time
-    published = card.published_baseline if protocol == "mlgym" else None
-    baseline = card.baseline if published is None else published
-    same_metric = is_time == card.mlgym_metric_is_wall_time
-    candidates = (
-        ("optimum", None if is_time else card.optimum),
-        ("best published", card.best_published if same_metric else None),
+    """The scale of a task under a protocol: up to the optimum, else to the best valid published score."""
+    try:
+        baseline, reference = reference_of(card, protocol)
+    except BadSpecification:
+        return Scale(card=card, baseline=card.baseline, reference=None, reference_is="none known")
+    return Scale(
+        card=card,
+        baseline=baseline,
+        reference=reference,
+        reference_is="optimum" if reference == card.optimum else "best published",
     )
-    for name, reference in candidates:
-        if reference is not None and is_better(reference, baseline, card.direction):
-            return Scale(card=card, baseline=baseline, reference=reference, reference_is=name)
-    return Scale(card=card, baseline=baseline, reference=None, reference_is="none known")

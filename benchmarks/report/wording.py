@@ -66,6 +66,25 @@ def bounds(interval: Interval, places: int = 3, *, plus: bool = False) -> str:
     return f"{say(interval.low, places)} to {say(interval.high, places)}"
 
 
+def with_interval(interval: Interval, places: int = 3, *, plus: bool = False) -> str:
+    """An estimate and its interval in one cell; the estimate alone where there is none."""
+    say = signed if plus else number
+    if interval.low is None or interval.high is None:
+        return say(interval.estimate, places)
+    return f"{say(interval.estimate, places)} [{say(interval.low, places)}, {say(interval.high, places)}]"
+
+
+def share_with_interval(interval: Interval) -> str:
+    """A share and its interval as percents in one cell."""
+    if interval.low is None or interval.high is None:
+        return percent(interval.estimate)
+    return f"{percent(interval.estimate)} [{_bare(interval.low)}, {_bare(interval.high)}]"
+
+
+def _bare(share: float) -> str:
+    return percent(share).removesuffix(" %")
+
+
 def blocks(count: int) -> str:
     """So many blocks."""
     return f"{count} block" if count == 1 else f"{count} blocks"

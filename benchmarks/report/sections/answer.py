@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from benchmarks.report.document import Block, Listing, Notice, Paragraph, Section
 from benchmarks.report.findings import Effect, Findings
+from benchmarks.report.sections.contrasts import forest
 from benchmarks.report.wording import (
     arm_name,
     blocks,
@@ -18,6 +19,7 @@ from benchmarks.report.wording import (
 )
 from benchmarks.statistics.interval import FEWEST_BLOCKS, Interval
 
+_SENSES = ("vacuous", "absorbed")
 _VACUOUS = {
     "hypothesizer": "ideas drawn at random",
     "coder": "parameters applied as given",
@@ -33,10 +35,13 @@ def section(findings: Findings) -> Section:
     others = tuple(effect for effect in findings.effects if effect.removal is None)
     if roles:
         made += [
+            Paragraph(text=_in_short(findings, roles)),
+            forest(findings),
             Paragraph(text=_roles_opening(findings)),
-            Listing(items=tuple(_role_sentence(findings, effect) for effect in roles)),
+            Listing(items=tuple(_role_sentences(findings, roles))),
         ]
     if others:
+        made += [] if roles else [forest(findings)]
         made += [
             Paragraph(text="The other comparisons:" if roles else "The comparisons:"),
             Listing(items=tuple(sentence(findings, effect) for effect in others)),
@@ -52,6 +57,51 @@ def section(findings: Findings) -> Section:
         )
     made += [Paragraph(text=text) for text in _about(findings)]
     return Section(name="answer", title="What was found", blocks=tuple(made))
+
+
+def _in_short(findings: Findings, roles: tuple[Effect, ...]) -> str:
+    """Which role matters, in a sentence for each sense of removal."""
+    said = [_sense_in_short(tuple(e for e in roles if _sense(e) == sense), sense) for sense in _SENSES]
+    where = listed(findings.evidence.headline_tasks)
+    first, *others = [text for text in said if text]
+    return " ".join([f"In short, on {where}: {first}", *(text[0].upper() + text[1:] for text in others)])
+
+
+def _sense_in_short(roles: tuple[Effect, ...], sense: str) -> str:
+    """What the removals of one sense come to; empty where there are none."""
+
+    def said(word: str, *, last: str = "and") -> str:
+        return listed([_role(effect) for effect in roles if _verdict(effect) == word], last=last)
+
+    what = "the function of" if sense == "vacuous" else "separating"
+    parts = [
+        f"{what} {said('worse')} is worth something" if said("worse") else "",
+        f"the team does better without {what} {said('better')}" if said("better") else "",
+        f"{what} {said('open', last='or')} is not told apart from nothing" if said("open") else "",
+        f"{what} {said('same', last='or')} changed no score at all" if said("same") else "",
+        f"about {what} {said('too few', last='or')} there are too few seeds to say"
+        if said("too few")
+        else "",
+    ]
+    text = "; ".join(part for part in parts if part)
+    return f"{text}." if text else ""
+
+
+def _sense(effect: Effect) -> str:
+    return "" if effect.removal is None else effect.removal.sense
+
+
+def _role(effect: Effect) -> str:
+    return "" if effect.removal is None else f"the {effect.removal.role}"
+
+
+def _verdict(effect: Effect) -> str:
+    return "same" if _is_same(effect) else verdict(effect.found, effect.p)
+
+
+def _is_same(effect: Effect) -> bool:
+    """Whether the two scored the same in every block."""
+    return effect.found.test.blocks == 0 and effect.found.blocks > 0
 
 
 def _unfinished(findings: Findings) -> Iterable[Block]:
@@ -114,11 +164,23 @@ def _roles_opening(findings: Findings) -> str:
     return f"What became of the score when a role was taken away ({explained}):"
 
 
-def _role_sentence(findings: Findings, effect: Effect) -> str:
-    assert effect.removal is not None
-    role, into = effect.removal.role, effect.removal.into
-    how = _VACUOUS.get(role, "its function gone") if into is None else f"its function done by the {into}"
-    return f"Without the {role} ({effect.removal.sense}: {how}): {_outcome(findings, effect)}"
+def _role_sentences(findings: Findings, roles: tuple[Effect, ...]) -> Iterable[str]:
+    """A sentence a removal; those that changed nothing share one."""
+    for effect in roles:
+        if not _is_same(effect):
+            assert effect.removal is not None
+            role, into = effect.removal.role, effect.removal.into
+            how = _VACUOUS.get(role, "its function gone") if into is None else f"done by the {into}"
+            yield f"Without the {role} ({effect.removal.sense}: {how}): {_outcome(findings, effect)}"
+    for sense in _SENSES:
+        same = [effect for effect in roles if _is_same(effect) and _sense(effect) == sense]
+        if same:
+            fewest = min(effect.found.blocks for effect in same)
+            yield (
+                f"Without {listed([_role(effect) for effect in same], last='or')} ({sense}): the same score as with "
+                "it in each "
+                f"of {blocks(fewest)}, which is what a removal looks like that changes no move these tasks can see."
+            )
 
 
 def sentence(findings: Findings, effect: Effect) -> str:
@@ -134,7 +196,7 @@ def sentence(findings: Findings, effect: Effect) -> str:
 def _outcome(findings: Findings, effect: Effect) -> str:
     found = effect.found
     difference = found.difference
-    if found.test.blocks == 0 and found.blocks:
+    if _is_same(effect):
         return (
             f"the same score in each of the {blocks(found.blocks)} that both ran. "
             "They made no difference that these tasks can show."
@@ -152,8 +214,15 @@ def _outcome(findings: Findings, effect: Effect) -> str:
             return (
                 f"{'higher' if word == 'better' else 'lower'} by {number(abs(difference.estimate))} "
                 f"(95 % interval {bounds(difference, plus=True)}, {_p(findings, effect)}). "
-                f"A run of it beat one of the other in {percent(found.improvement.estimate)} of pairs."
+                f"A run {_of_whom(findings, effect)} in {percent(found.improvement.estimate)} of pairs."
             )
+
+
+def _of_whom(findings: Findings, effect: Effect) -> str:
+    if effect.removal is not None:
+        return "without the role beat one with it"
+    treatment, control = effect.contrast.treatment, effect.contrast.control
+    return f"of {arm_name(findings.evidence, treatment)} beat one of {arm_name(findings.evidence, control)}"
 
 
 def _open(findings: Findings, effect: Effect, size: str) -> str:
@@ -182,8 +251,10 @@ def _about(findings: Findings) -> Iterable[str]:
     evidence = findings.evidence
     if is_offline(evidence):
         yield (
-            "All of this is about offline policies: rules without a language model, that search moves declared by people who "
-            "know the tasks. It compares parts of this team with each other. It says nothing about teams that a model drives, "
+            "All of this is about offline policies: rules without a language model, that search moves declared by "
+            "people who "
+            "know the tasks. It compares parts of this team with each other. It says nothing about teams that a "
+            "model drives, "
             "and is no control for them."
         )
     if any(evidence.scales[task].is_calibration for task in evidence.headline_tasks):

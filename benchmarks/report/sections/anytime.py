@@ -12,7 +12,7 @@ from benchmarks.statistics.figures import mean_of_tasks
 
 _SOLID: tuple[int, ...] = (1, 0)
 _DASHED = (5, 3)
-_CONTROLS = ((ORANGE, (5, 3)), (GREEN, (2, 2)), (GREY, (8, 2, 2, 2)))
+_CONTROLS: tuple[tuple[str, tuple[int, ...]], ...] = ((ORANGE, (5, 3)), (GREEN, (2, 2)), (GREY, (8, 2, 2, 2)))
 
 
 def section(findings: Findings, curves: Curves | None) -> Section:
@@ -34,7 +34,8 @@ def section(findings: Findings, curves: Curves | None) -> Section:
     blocks.append(
         Paragraph(
             text=(
-                f"The normalised {curves.kind} score of what stood after so many feedback evaluations: a step holds until the "
+                f"The normalised {curves.kind} score of what stood after so many feedback evaluations: a step holds "
+                "until the "
                 "next selection. All arms are read on one grid."
             )
         )
@@ -69,7 +70,7 @@ def _by_arm(findings: Findings, curves: Curves) -> Figure:
                 x_title="feedback evaluations",
                 y_title="normalised score",
                 y_domain=domain,
-                log_x=True,
+                x_marks=_marks(curves),
                 step=True,
             ),
         )
@@ -77,7 +78,10 @@ def _by_arm(findings: Findings, curves: Curves) -> Figure:
     )
     return Figure(
         title="Anytime curves, an arm a panel",
-        caption=f"Solid: the arm that heads the panel. Dashed: {reference}. Bands are pointwise 95 % intervals, where there are 10 blocks.",
+        caption=(
+            f"Solid: the arm that heads the panel. Dashed: {reference}. Bands are pointwise 95 % intervals, where "
+            "there are 10 blocks."
+        ),
         panels=panels,
         table=_table(findings, curves, means),
     )
@@ -92,7 +96,10 @@ def _by_task(findings: Findings, curves: Curves) -> Figure:
     shown = [*controls, lead]
     means = {(arm, task): curves.mean(arm, task) for arm in shown for task in curves.tasks}
     groups = (
-        *((arm_name(evidence, arm), *look) for arm, look in zip(controls, _CONTROLS, strict=False)),
+        *(
+            (arm_name(evidence, arm), colour, dashes)
+            for arm, (colour, dashes) in zip(controls, _CONTROLS, strict=False)
+        ),
         (arm_name(evidence, lead), BLUE, _SOLID),
     )
     names = {ORANGE: "orange, dashed", GREEN: "green, dotted", GREY: "grey, dash-dotted", BLUE: "blue, solid"}
@@ -119,13 +126,20 @@ def _by_task(findings: Findings, curves: Curves) -> Figure:
                     x_title="feedback evaluations",
                     y_title="normalised score",
                     y_domain=_domain([means[arm, task] for arm in shown]),
-                    log_x=True,
+                    x_marks=_marks(curves),
                     step=True,
                 ),
             )
             for place, task in enumerate(curves.tasks, 1)
         ),
     )
+
+
+def _marks(curves: Curves) -> tuple[float, ...]:
+    """Round numbers of evaluations for the axis."""
+    last = float(curves.grid[-1])
+    marks = [float(first * 10**power) for power in range(6) for first in (1, 2, 5)]
+    return tuple(mark for mark in marks if mark <= last)
 
 
 def _lines(points: tuple[CurvePoint, ...], group: str, *, band: bool = True) -> list[Line]:

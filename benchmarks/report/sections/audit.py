@@ -18,7 +18,8 @@ def section(findings: Findings) -> Section:
     blocks: list[Block] = [
         Paragraph(
             text=(
-                "Findings are what the scorer saw cross, or try to cross, its boundary. Those in source text are advisory: they "
+                "Findings are what the scorer saw cross, or try to cross, its boundary. Those in source text are "
+                "advisory: they "
                 "prove nothing. Texts below are quoted from code that agents wrote; special characters are written out."
             )
         ),
@@ -82,16 +83,20 @@ def _by_arm(findings: Findings) -> Table:
             "arm",
             "how they ended",
             "no score",
-            "finding at the final",
-            "findings elsewhere",
-            "advisory findings",
-            "feedback without a score",
+            "findings: final",
+            "elsewhere",
+            "advisory",
+            "feedback failed",
             "not deterministic",
-            "let down by the outside",
+            "let down",
             numbers="ttnnnnnnn",
         ),
         rows=tuple(rows),
-        note="Let down by the outside: infrastructure failures over all runs of the study, those too that a later run made good.",
+        note=(
+            "Findings: episodes whose final shows one; elsewhere: findings at the held-out final and at that of the "
+            "best feedback. Feedback failed: evaluations without a score. Let down: infrastructure failures over "
+            "all runs of the study, those too that a later run made good."
+        ),
     )
 
 

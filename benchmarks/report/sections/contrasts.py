@@ -5,7 +5,16 @@ import numpy as np
 from benchmarks.report.charts import BLUE, GREEN, GREY, ORANGE, Dot, dot_plot
 from benchmarks.report.document import Block, Figure, Notice, Panel, Paragraph, Row, Section, Table, columns
 from benchmarks.report.findings import Effect, Findings
-from benchmarks.report.wording import arm_name, bounds, listed, number, p_value, percent, signed, verdict
+from benchmarks.report.wording import (
+    arm_name,
+    listed,
+    number,
+    p_value,
+    share_with_interval,
+    signed,
+    verdict,
+    with_interval,
+)
 
 _GROUPS = (
     ("primary", "#1b1f24", "diamond"),
@@ -24,7 +33,7 @@ _VERDICTS = {
 
 
 def section(findings: Findings) -> Section:
-    """The forest plot and its table."""
+    """The table of contrasts, over all tasks and on each."""
     blocks: list[Block] = []
     if findings.not_run:
         names = listed([contrast.name for contrast in findings.not_run])
@@ -36,17 +45,12 @@ def section(findings: Findings) -> Section:
         Paragraph(
             text=(
                 "Treatment less control within each block (same task, same seed), averaged over blocks and then over tasks. "
-                "Left of 0 the treatment is worse. p is from sign flips of the blocks' differences, corrected for the number "
+                "Left of 0 the treatment is worse. p is from sign flips of the blocks' differences, corrected for "
+                "the number "
                 "of comparisons (Holm 1979)."
             )
         ),
-        Figure(
-            title="Effects",
-            caption=_caption(findings),
-            panels=(_panel(findings),),
-            table=_table(findings),
-            is_table_open=True,
-        ),
+        _table(findings),
     ]
     tasks = findings.evidence.headline_tasks
     if len(tasks) > 1:
@@ -54,10 +58,21 @@ def section(findings: Findings) -> Section:
     return Section(name="contrasts", title="Contrasts", blocks=tuple(blocks))
 
 
+def forest(findings: Findings) -> Figure:
+    """The effects as a picture; its figures are the table of contrasts."""
+    return Figure(title="Effects", caption=_caption(findings), panels=(_panel(findings),))
+
+
 def _caption(findings: Findings) -> str:
     if any(effect.found.difference.low is None for effect in findings.effects):
-        return "Large marks are mean paired differences, small rings the differences of single blocks: too few for intervals."
-    return "Marks are mean paired differences, bars their 95 % intervals (Student's t over blocks; not corrected for the number of comparisons, p is)."
+        return (
+            "Large marks are mean paired differences, small rings the differences of single blocks: too few for "
+            "intervals."
+        )
+    return (
+        "Marks are mean paired differences, bars their 95 % intervals (Student's t over blocks; not corrected for "
+        "the number of comparisons, p is)."
+    )
 
 
 def group_of(findings: Findings, effect: Effect) -> str:
@@ -111,36 +126,35 @@ def effect_name(findings: Findings, effect: Effect) -> str:
     return (
         treatment
         if _only_control(findings)
-        else f"{treatment} – {arm_name(evidence, effect.contrast.control)}"
+        else f"{treatment} against {arm_name(evidence, effect.contrast.control)}"
     )
 
 
 def _table(findings: Findings) -> Table:
+    only = _only_control(findings)
+    against = f" All against {arm_name(findings.evidence, only)}." if only else ""
     return Table(
-        caption="Contrasts: paired difference, chance that a run of the treatment beats one of the control, permutation test.",
+        caption=(
+            "Contrasts: paired difference, chance that a run of the treatment beats one of the control, permutation test; "
+            f"95 % intervals in brackets.{against}"
+        ),
         columns=columns(
-            "treatment",
-            "control",
+            "contrast",
             "difference",
-            "95 % interval",
             "P(improvement)",
-            "95 % interval",
             "p",
             "p (Holm)",
             "blocks",
-            "correlation",
+            "r",
             "finding",
-            numbers="ttntntnnnnt",
+            numbers="tnnnnnnt",
         ),
         rows=tuple(
             Row(
                 cells=(
-                    arm_name(findings.evidence, effect.contrast.treatment),
-                    arm_name(findings.evidence, effect.contrast.control),
-                    signed(effect.found.difference.estimate),
-                    bounds(effect.found.difference, plus=True),
-                    percent(effect.found.improvement.estimate),
-                    _shares(effect),
+                    effect_name(findings, effect),
+                    with_interval(effect.found.difference, plus=True),
+                    share_with_interval(effect.found.improvement),
                     p_value(effect.found.test.p),
                     p_value(effect.p),
                     str(effect.found.blocks),
@@ -154,15 +168,10 @@ def _table(findings: Findings) -> Table:
             for effect in findings.effects
         ),
         note=(
-            f"{findings.family} comparisons share Holm's correction; a primary one pays for none. Correlation: achieved within "
-            "blocks; near 0, pairing bought nothing."
+            f"{findings.family} comparisons share Holm's correction; a primary one pays for none. r: correlation achieved "
+            "within blocks; near 0, pairing bought nothing."
         ),
     )
-
-
-def _shares(effect: Effect) -> str:
-    interval = effect.found.improvement
-    return "none" if interval.low is None else f"{percent(interval.low)} to {percent(interval.high)}"
 
 
 def _by_task(findings: Findings, tasks: tuple[str, ...]) -> Table:
@@ -174,9 +183,7 @@ def _by_task(findings: Findings, tasks: tuple[str, ...]) -> Table:
                 cells=(
                     effect_name(findings, effect),
                     *(
-                        f"{signed(interval.estimate)} [{bounds(interval, plus=True)}]"
-                        if interval.low is not None
-                        else signed(interval.estimate)
+                        with_interval(interval, plus=True)
                         for interval in (effect.found.by_task[task] for task in tasks)
                     ),
                 )

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from benchmarks.report.document import Block, Listing, Notice, Paragraph, Row, Section, Table, columns
-from benchmarks.report.evidence import Evidence, block_of
+from benchmarks.report.evidence import Evidence
 from benchmarks.report.wording import arm_name, listed, number
+from benchmarks.statistics.from_results import block_of
 from benchmarks.studies.looks import read_looks
 from benchmarks.studies.teams import is_driven_by_model
 from engine.budget import AXES
@@ -51,7 +52,8 @@ def section(evidence: Evidence) -> Section:
 def _facts(evidence: Evidence) -> Iterable[str]:
     design = evidence.design
     yield (
-        "Protocol verified: feedback and final come from different draws, the final is exact or nearly so, and its scorer is "
+        "Protocol verified: feedback and final come from different draws, the final is exact or nearly so, and its "
+        "scorer is "
         "out of the team's reach."
         if design.protocol == "verified"
         else "Protocol mlgym: 50 steps over all members, feedback is the test metric, as published for MLGym-Bench."
@@ -61,10 +63,14 @@ def _facts(evidence: Evidence) -> Iterable[str]:
         for axis in AXES
         if (limit := design.budget.limit(axis)) is not None
     ]
-    yield f"Budget of an episode, over all its members: {listed(caps) or 'no cap'}. Arms are held equal in {axis_name(design.primary_axis)}."
+    yield (
+        f"Budget of an episode, over all its members: {listed(caps) or 'no cap'}. Arms are held equal in "
+        f"{axis_name(design.primary_axis)}."
+    )
     counted = [seeds for seeds in design.seeds if not design.is_pilot(seeds)]
     yield (
-        f"{len(counted)} {'seed' if len(counted) == 1 else 'seeds'} a task at most ({_seeds(tuple(block_of(s) for s in counted))}); a block is "
+        f"{len(counted)} {'seed' if len(counted) == 1 else 'seeds'} a task at most "
+        f"({_seeds(tuple(block_of(s) for s in counted))}); a block is "
         "one task with one seed, and every arm meets the same draws there."
     )
     if design.pilot_seeds:

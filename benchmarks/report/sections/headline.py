@@ -3,7 +3,7 @@
 from benchmarks.report.charts import BLUE, GREY, ORANGE, Dot, dot_plot
 from benchmarks.report.document import Block, Figure, Notice, Panel, Paragraph, Row, Section, Table, columns
 from benchmarks.report.findings import Findings
-from benchmarks.report.wording import arm_name, bounds, listed, number, percent
+from benchmarks.report.wording import arm_name, listed, number, share_with_interval, with_interval
 from benchmarks.statistics.headline import Headline
 from benchmarks.statistics.interval import FEWEST_BLOCKS
 
@@ -51,7 +51,10 @@ def _caption(findings: Findings) -> str:
             f"Large marks are means. With {fewest} blocks on a task no interval is shown; small rings are single runs "
             f"(an interval needs {FEWEST_BLOCKS})."
         )
-    return "Marks are means, bars their 95 % intervals over seed blocks. Arms share their blocks: compare them by the contrasts below, not by whether bars overlap."
+    return (
+        "Marks are means, bars their 95 % intervals over seed blocks. Arms share their blocks: compare them by the "
+        "contrasts below, not by whether bars overlap."
+    )
 
 
 def _panel(findings: Findings) -> Panel:
@@ -87,34 +90,19 @@ def _group(findings: Findings, arm: str) -> str:
 def _table(findings: Findings) -> Table:
     return Table(
         caption="Headline: mean, interquartile mean (IQM) and failure rate of each arm, with 95 % intervals.",
-        columns=columns(
-            "arm",
-            "mean",
-            "95 % interval",
-            "IQM",
-            "95 % interval",
-            "failures",
-            "95 % interval",
-            "runs",
-            "missing",
-            numbers="tntntntnn",
-        ),
+        columns=columns("arm", "mean", "IQM", "failures", "runs", "missing", numbers="tnnnnn"),
         rows=tuple(_row(findings, each) for each in findings.headlines),
         note=_methods(findings),
     )
 
 
 def _row(findings: Findings, each: Headline) -> Row:
-    rate = each.failure_rate
     return Row(
         cells=(
             arm_name(findings.evidence, each.method),
-            number(each.mean.estimate),
-            bounds(each.mean),
-            number(each.interquartile_mean.estimate),
-            bounds(each.interquartile_mean),
-            percent(rate.estimate),
-            f"{percent(rate.low)} to {percent(rate.high)}",
+            with_interval(each.mean),
+            with_interval(each.interquartile_mean),
+            share_with_interval(each.failure_rate),
             str(each.runs),
             str(each.missing),
         ),
@@ -141,7 +129,10 @@ def _methods(findings: Findings) -> str:
 def _sensitivity(findings: Findings) -> Table:
     rules = {"count": "as the task states", "exclude": "left out", "worst": "as the worst seen"}
     return Table(
-        caption="The means again, with failures counted in other ways. A conclusion that changes here rests on what a failure is said to be worth.",
+        caption=(
+            "The means again, with failures counted in other ways. A conclusion that changes here rests on what a "
+            "failure is said to be worth."
+        ),
         columns=columns(
             "arm", *(f"failures {rules[each.rule]}" for each in findings.sensitivity), numbers="t" + "n" * 3
         ),

@@ -22,7 +22,10 @@ def section(evidence: Evidence) -> Section:
         )
     blocks: list[Block] = [
         Paragraph(
-            text="Limits change how soon figures come, never which. Isolation was tested by real attacks when each run began."
+            text=(
+                "Limits change how soon figures come, never which. Isolation was tested by real attacks when each "
+                "run began."
+            )
         ),
         Table(
             caption="Runs of the study.",

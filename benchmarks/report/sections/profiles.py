@@ -46,7 +46,8 @@ def section(findings: Findings) -> Section:
         Figure(
             title="Performance profiles",
             caption=(
-                f"Share of runs that reach at least a normalised score, every task weighing the same. Solid: the arm that heads "
+                "Share of runs that reach at least a normalised score, every task weighing the same. Solid: the "
+                "arm that heads "
                 f"the panel. Dashed: {reference}. A curve that lies above another everywhere is better at every level."
             ),
             panels=panels,

@@ -28,7 +28,8 @@ def section(evidence: Evidence) -> Section:
             else Notice(
                 kind="warning",
                 text=(
-                    "The command was read off the record, and does not resolve to exactly the specifications there with this "
+                    "The command was read off the record, and does not resolve to exactly the specifications there "
+                    "with this "
                     "program (another version, a team file, a model). study.json holds them in full."
                 ),
             )

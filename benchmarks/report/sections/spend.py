@@ -12,7 +12,7 @@ def section(findings: Findings) -> Section:
     """Realised spend, with gaps over 10 % flagged."""
     evidence = findings.evidence
     axis = evidence.design.primary_axis
-    axes = [
+    axes: list[Axis] = [
         each
         for each in AXES
         if each not in (axis, "wall_seconds") and any(spent_on(r, each) for r in evidence.results)
@@ -20,8 +20,10 @@ def section(findings: Findings) -> Section:
     blocks: list[Block] = [
         Paragraph(
             text=(
-                f"Caps are not spend: this is what episodes really used. Arms are held equal in {axis_name(axis)}, and a gap of "
-                "more than 10 % to the arm that one is held against is flagged. Wall time depends on the machine and its load."
+                f"Caps are not spend: this is what episodes really used. Arms are held equal in {axis_name(axis)}, "
+                "and a gap of "
+                "more than 10 % to the arm that one is held against is flagged. Wall time depends on the machine "
+                "and its load."
             )
         ),
         Table(

@@ -4,8 +4,8 @@ import numpy as np
 
 from benchmarks.report.document import Paragraph, Row, Section, Table, columns
 from benchmarks.report.findings import Findings
-from benchmarks.report.wording import NONE, arm_name, number, percent
-from benchmarks.statistics.interval import Interval, mean_of_tasks_interval
+from benchmarks.report.wording import NONE, arm_name, number, percent, with_interval
+from benchmarks.statistics.interval import mean_of_tasks_interval
 
 
 def section(findings: Findings) -> Section:
@@ -31,13 +31,12 @@ def _table(findings: Findings, task: str) -> Table:
         columns=columns(
             "arm",
             "mean",
-            "95 % interval",
             "lowest",
             "highest",
             "held-out mean",
             "failures",
             "runs",
-            numbers="tntnnnnn",
+            numbers="tnnnnnn",
         ),
         rows=tuple(_row(findings, task, arm) for arm in arms),
     )
@@ -52,8 +51,7 @@ def _row(findings: Findings, task: str, arm: str) -> Row:
     return Row(
         cells=(
             arm_name(evidence, arm),
-            number(interval.estimate, 4),
-            _interval(interval, counted),
+            with_interval(interval, 4),
             number(float(counted.min()), 4),
             number(float(counted.max()), 4),
             number(sum(held_out) / len(held_out), 4) if held_out else NONE,
@@ -62,9 +60,3 @@ def _row(findings: Findings, task: str, arm: str) -> Row:
         ),
         is_leading=arm == evidence.leading,
     )
-
-
-def _interval(interval: Interval, counted: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:
-    if interval.low is not None:
-        return f"{number(interval.low, 4)} to {number(interval.high, 4)}"
-    return "runs: " + ", ".join(number(float(value), 3) for value in np.sort(counted))
