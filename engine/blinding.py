@@ -8,11 +8,13 @@ from msgspec import inspect
 
 from engine.errors import BadSpecification, UnknownName
 from engine.messages import (
+    ARGUMENTS,
     HYPOTHESES,
     PATCHES,
     RESULTS,
     REVIEWS,
     SELECTIONS,
+    Argument,
     Body,
     Envelope,
     Hypothesis,
@@ -34,6 +36,7 @@ BODIES: dict[Topic, type[Body]] = {
     RESULTS: RunResult,
     REVIEWS: Review,
     SELECTIONS: Selection,
+    ARGUMENTS: Argument,
 }
 """What is published on each topic."""
 

@@ -9,7 +9,7 @@ from typing import Literal, NewType, TypeAlias
 import msgspec
 
 MESSAGES_VERSION = 1
-"""Raised when a body changes its meaning; readers refuse a record of a later version."""
+"""Raised when a body changes its meaning (a new body changes none); readers refuse a record of a later version."""
 
 MemberId = NewType("MemberId", str)
 """A member of a team: the role's name, and ``.2``, ``.3`` … for its further replicas."""
@@ -34,7 +34,8 @@ PATCHES = Topic("patches")
 RESULTS = Topic("results")
 REVIEWS = Topic("reviews")
 SELECTIONS = Topic("selections")
-TOPICS = (HYPOTHESES, PATCHES, RESULTS, REVIEWS, SELECTIONS)
+ARGUMENTS = Topic("arguments")
+TOPICS = (HYPOTHESES, PATCHES, RESULTS, REVIEWS, SELECTIONS, ARGUMENTS)
 
 HYPOTHESIZE = Queue("hypothesize")
 CODE = Queue("code")
@@ -181,6 +182,76 @@ class Selection(Body, frozen=True, tag=True):
     """Whether this is what the team hands in."""
 
 
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One of the nodes that a motion is about."""
+
+    node: NodeId
+    hypothesis: Hypothesis | None = None
+    evidence: Evidence | None = None
+
+
+class Motion(Body, frozen=True, tag=True):
+    """The strategy puts a choice between nodes to a function: first for arguments, then for a vote."""
+
+    node: NodeId
+    """The first of the candidates."""
+    question: Literal["run", "accept"]
+    """Which idea is tried next; or whether the first candidate takes the place of the last one, which stands."""
+    stage: Literal["argue", "vote"]
+    candidates: tuple[Candidate, ...]
+    incumbent: Evidence | None = None
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one function says of one candidate."""
+
+    node: NodeId
+    gain: float
+    """By how much it is expected to be better than what stands, on the task's metric, turned so that more is better."""
+    text: str
+
+
+class Argument(Body, frozen=True, tag=True):
+    """A function's answer to a motion: a claim for each candidate that it has something to say of."""
+
+    node: NodeId
+    question: Literal["run", "accept"]
+    function: Queue
+    claims: tuple[Claim, ...]
+
+
+class Vote(Body, frozen=True, tag=True):
+    """A function's vote on a motion."""
+
+    node: NodeId
+    function: Queue
+    choice: NodeId | None
+    """The candidate it is for; None: it abstains."""
+    gain: float = 0.0
+    """What it expects of its choice after it has heard the others."""
+
+
+class BidRequest(Body, frozen=True, tag=True):
+    """The strategy asks a function what it would do next, and what that would be worth."""
+
+    node: NodeId
+    """The number that the node will have."""
+    evaluations_left: int
+
+
+class Bid(Body, frozen=True, tag=True):
+    """A function's offer for the next node."""
+
+    node: NodeId
+    function: Queue
+    operator: Operator | None
+    """None: it has nothing to offer."""
+    parents: tuple[NodeId, ...] = ()
+    value: float = 0.0
+    """Expected gain over what stands, on the task's metric, turned so that more is better."""
+    why: str = ""
+
+
 class Question(Body, frozen=True, tag=True):
     """One member asks another in words."""
 
@@ -226,6 +297,11 @@ AnyBody: TypeAlias = (
     | ReviewRequest
     | Review
     | Selection
+    | Motion
+    | Argument
+    | Vote
+    | BidRequest
+    | Bid
     | Question
     | Answer
     | Dropped

@@ -16,9 +16,10 @@ from roles.functions import Function, serve
 from roles.model.solo import model_solo
 from roles.model.talk import Talk
 from roles.solo import solo
-from roles.strategies import SOLO, make_rule
+from roles.strategies import OPINIONATED, SOLO, make_rule
 from roles.strategies.lead import lead
 from roles.team import check_team
+from roles.voices import Board, Outspoken, make_voice
 
 STRATEGY = MemberId("strategy")
 
@@ -51,7 +52,7 @@ def assemble(
     address = Address(id=STRATEGY, topics=(BRIEF,), leads=True)
     seats = [Seat(address=address, role="strategy", replica=1, behave=lead(rule))]
     for member in spec.members:
-        seats += [_seat(member, replica, models) for replica in range(1, member.replicas + 1)]
+        seats += [_seat(spec, member, replica, models) for replica in range(1, member.replicas + 1)]
     return tuple(seats)
 
 
@@ -60,12 +61,14 @@ def policy_of(member: MemberSpec, function: Queue) -> PolicyName:
     return member.policies.get(function, member.policy)
 
 
-def _seat(member: MemberSpec, replica: int, models: Mapping[str, Model] | Model | None) -> Seat:
+def _seat(
+    team: TeamSpec, member: MemberSpec, replica: int, models: Mapping[str, Model] | Model | None
+) -> Seat:
     needs_model = any(policy_of(member, function) == "model" for function in member.functions)
     address = Address(
         id=_name(member.role, replica),
         queues=member.functions,
-        topics=_topics(member),
+        topics=_topics(team, member),
         capacity=member.mailbox,
         failure=member.failure,
     )
@@ -100,17 +103,24 @@ def make_functions(spec: MemberSpec, member: Member) -> Sequence[Function]:
             made.append(MODELLED[function].make(member, talk))
         else:
             made.append(RULED[function, policy].make(member))
-    return made
+    topics = OPINIONATED.get(member.spec.strategy.kind)
+    if topics is None:
+        return made
+    board = Board(member.task)
+    return [
+        Outspoken(each, make_voice(member, each.queue, policy_of(spec, each.queue), board), topics)
+        for each in made
+    ]
 
 
-def _topics(member: MemberSpec) -> tuple[Topic, ...]:
-    """What any of its functions watches, each once."""
+def _topics(team: TeamSpec, member: MemberSpec) -> tuple[Topic, ...]:
+    """What any of its functions watches, and what it must hear to have an opinion where one is asked for; each once."""
     watched: dict[Topic, None] = {}
     for function in member.functions:
         policy = policy_of(member, function)
         kind = MODELLED[function] if policy == "model" else RULED[function, policy]
         watched |= dict.fromkeys(kind.topics)
-    return tuple(watched)
+    return tuple(watched | dict.fromkeys(OPINIONATED.get(team.strategy.kind, ())))
 
 
 def _name(role: str, replica: int) -> MemberId:

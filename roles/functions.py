@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 
 from engine.member import Behaviour, Member
 from engine.messages import (
+    ARGUMENTS,
     CODE,
     EXPERIMENT,
     HYPOTHESES,
@@ -19,9 +20,12 @@ from engine.messages import (
     REVIEW,
     REVIEWS,
     AnyBody,
+    Argument,
+    Bid,
     Envelope,
     Queue,
     Topic,
+    Vote,
 )
 
 ANSWERS: dict[Queue, Topic] = {HYPOTHESIZE: HYPOTHESES, CODE: PATCHES, EXPERIMENT: RESULTS, REVIEW: REVIEWS}
@@ -74,10 +78,17 @@ async def serve_one(
         _tell(functions, envelope.body, envelope.topic)
         return None
     answer = await function.answer(envelope)
-    topic = ANSWERS.get(function.queue)
+    topic = topic_of(function.queue, answer)
     _tell(functions, answer, topic)
     await member.reply(envelope, answer, topic=topic)
     return answer
+
+
+def topic_of(queue: Queue, answer: AnyBody) -> Topic | None:
+    """Where an answer of a function is published: opinions have a topic of their own, votes and bids are secret."""
+    if isinstance(answer, Argument):
+        return ARGUMENTS
+    return None if isinstance(answer, Vote | Bid) else ANSWERS.get(queue)
 
 
 def _tell(functions: Mapping[Queue, Function], body: AnyBody, topic: Topic | None) -> None:

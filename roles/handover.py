@@ -27,7 +27,7 @@ from engine.task import Task
 from engine.team import MemberSpec, TeamSpec
 from roles.assemble import assemble, make_functions, policy_of
 from roles.functions import ANSWERS, Function, serve_one
-from roles.strategies import SOLO, Rule, make_rule
+from roles.strategies import OPINIONATED, SOLO, Rule, make_rule
 from roles.strategies.lead import lead
 from roles.strategies.rule import Move
 from roles.tree import Tree
@@ -83,6 +83,13 @@ def check_fork(before: TeamSpec, after: TeamSpec) -> None:
         raise BadSpecification(
             "fork",
             "a lone member hands over to nobody; only its model, its topics' copies or its draws can change",
+        )
+    if before.strategy.kind != after.strategy.kind and {before.strategy.kind, after.strategy.kind} & {
+        *OPINIONATED
+    }:
+        raise BadSpecification(
+            "fork",
+            f"a strategy that asks for opinions ({', '.join(OPINIONATED)}) leads from the beginning or not at all",
         )
     if before.arrival_order != after.arrival_order or before.in_flight != after.in_flight:
         raise BadSpecification(

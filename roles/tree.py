@@ -18,9 +18,19 @@ from engine.task import Direction
 from roles.evidence import pool, signed, single_error
 
 Status: TypeAlias = Literal[
-    "thinking", "coding", "running", "reviewing", "accepted", "rejected", "measured", "failed"
+    "thinking",
+    "proposed",
+    "coding",
+    "running",
+    "reviewing",
+    "accepted",
+    "rejected",
+    "outvoted",
+    "measured",
+    "failed",
 ]
-OPEN: frozenset[Status] = frozenset({"thinking", "coding", "running", "reviewing"})
+"""Where a debate decides which idea is tried, all but the first are ``proposed``, and become ``outvoted`` or go on."""
+OPEN: frozenset[Status] = frozenset({"thinking", "proposed", "coding", "running", "reviewing"})
 STARTER = NodeId(0)
 
 

@@ -1,7 +1,8 @@
 """The leading member: carries the nodes of the research tree from idea to verdict, several at once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 
@@ -9,18 +10,24 @@ from engine.member import Behaviour, Member
 from engine.messages import (
     CODE,
     EXPERIMENT,
+    FUNCTIONS,
     HYPOTHESIZE,
     REVIEW,
     SELECTIONS,
     AnyBody,
+    Argument,
     ArtefactHash,
+    Bid,
+    BidRequest,
     Brief,
+    Candidate,
     Dropped,
     Envelope,
     Evidence,
     Expired,
     Hypothesis,
     IdeaRequest,
+    Motion,
     NodeId,
     Patch,
     Queue,
@@ -29,10 +36,12 @@ from engine.messages import (
     RunRequest,
     RunResult,
     Selection,
+    Verdict,
+    Vote,
     WorkOrder,
 )
 from roles.evidence import lead as lead_over
-from roles.strategies.rule import Move, Rule
+from roles.strategies.rule import Auctioneer, Chair, Move, Rule
 from roles.tree import Node, Status, Tree
 
 BARREN = 24
@@ -57,12 +66,48 @@ def lead(make_rule: Callable[[], Rule]) -> Behaviour:
 
 
 @dataclass(kw_only=True)
+class _Council:
+    """A question that all functions were asked, or ideas of which one will be tried; the last answer ends it."""
+
+    slot: NodeId
+    """The node that it stands for among those in flight."""
+    waiting: int
+    motion: Motion | None = None
+    verdict: Review | None = None
+    """Of the node that is voted on."""
+    ideas: list[NodeId] = field(default_factory=list[NodeId])
+    arguments: list[Argument] = field(default_factory=list[Argument])
+    votes: list[Vote] = field(default_factory=list[Vote])
+    bids: list[Bid] = field(default_factory=list[Bid])
+
+    def hear(self, body: AnyBody) -> None:
+        """Take an answer; whoever cannot answer has nothing to say."""
+        self.waiting -= 1
+        match body:
+            case Argument():
+                self.arguments.append(body)
+            case Vote():
+                self.votes.append(body)
+            case Bid():
+                self.bids.append(body)
+            case _:
+                pass
+
+
+@dataclass(kw_only=True)
 class _Asked:
     """A request that waits for its answer."""
 
     node: NodeId
     promised: int = 0
-    """Evaluations that it may spend."""
+    """Evaluations that it may spend; those of one council may spend them once."""
+    council: _Council | None = None
+
+    @property
+    def slot(self) -> NodeId:
+        """What it counts as among those in flight."""
+        return self.node if self.council is None else self.council.slot
+
     against: Evidence | None = None
     """For a review: the incumbent it was told of."""
     is_about_rival: bool = False
@@ -83,11 +128,13 @@ class _Lead:
         self._tree = Tree(brief.starter, baseline=brief.baseline, direction=brief.direction)
         self._asked: dict[int, _Asked] = {}
         self._moves: dict[NodeId, Move] = {}
+        self._is_bidding = False
+        """One auction at a time: bids depend on what the last one was awarded to."""
 
     async def carry_on(self) -> None:
         """Keep the declared number of nodes in progress until the budget is spent; hand in the choice."""
         while True:
-            while len(self._asked) < self._member.spec.in_flight and await self._begin():
+            while len(self._promises()) < self._member.spec.in_flight and await self._begin():
                 pass
             if not self._asked:
                 break
@@ -98,19 +145,33 @@ class _Lead:
     @property
     def _left(self) -> int:
         """Evaluations neither spent nor promised to a node under way."""
-        return self._total - self._spent - sum(asked.promised for asked in self._asked.values())
+        return self._total - self._spent - sum(self._promises().values())
+
+    def _promises(self) -> dict[NodeId, int]:
+        """Evaluations promised to each of those in flight."""
+        promises: dict[NodeId, int] = {}
+        for asked in self._asked.values():
+            promises[asked.slot] = max(asked.promised, promises.get(asked.slot, 0))
+        return promises
 
     # -- beginning ------------------------------------------------------------------------------------------------
 
     async def _begin(self) -> bool:
         """Begin another node; whether there was one to begin."""
-        if self._left < 1 or self._barren >= BARREN:
+        if self._left < 1 or self._barren >= BARREN or self._is_bidding:
             return False
+        if isinstance(self._rule, Auctioneer):
+            await self._call_for_bids()
+            return True
         move = self._rule.next(
             self._tree, left=self._left, total=self._total, rng=self._member.rng("strategy")
         )
         if move is None:
             return False
+        await self._make(move)
+        return True
+
+    async def _make(self, move: Move) -> None:
         node = self._tree.add(move.operator, move.parents)
         self._moves[node.id] = move
         self._member.decide(
@@ -120,12 +181,32 @@ class _Lead:
             await self._replicate(node, move)
         elif move.operator == "debug":
             await self._debug(node, move)
+        elif move.proposals > 1:
+            await self._call_for_ideas(node, move)
         else:
-            idea = IdeaRequest(
-                node=node.id, operator=move.operator, parents=move.parents, evaluations_left=self._left
-            )
-            await self._ask(idea, HYPOTHESIZE, _Asked(node=node.id, promised=1))
-        return True
+            await self._ask(self._idea(node), HYPOTHESIZE, _Asked(node=node.id, promised=1))
+
+    def _idea(self, node: Node) -> IdeaRequest:
+        return IdeaRequest(
+            node=node.id, operator=node.operator, parents=node.parents, evaluations_left=self._left
+        )
+
+    async def _call_for_ideas(self, first: Node, move: Move) -> None:
+        nodes = [first]
+        for _ in range(move.proposals - 1):
+            rival = self._tree.add(move.operator, move.parents, status="proposed")
+            self._moves[rival.id] = move
+            nodes.append(rival)
+        council = _Council(slot=first.id, waiting=len(nodes), ideas=[node.id for node in nodes])
+        requests = [self._idea(node) for node in nodes]  # all are told the same
+        for request in requests:
+            await self._ask(request, HYPOTHESIZE, _Asked(node=request.node, promised=1, council=council))
+
+    async def _call_for_bids(self) -> None:
+        number = NodeId(len(self._tree.nodes) + 1)
+        self._is_bidding = True
+        council = _Council(slot=number, waiting=len(FUNCTIONS))
+        await self._ask_all(BidRequest(node=number, evaluations_left=self._left), council)
 
     async def _replicate(self, node: Node, move: Move) -> None:
         original = self._tree.nodes[move.parents[0]]
@@ -152,6 +233,10 @@ class _Lead:
         """Carry the node that a message is about one step further; other messages are of no concern."""
         asked = self._asked.pop(envelope.cause, None) if envelope.cause else None
         if asked is None:
+            return
+        if asked.council is not None:
+            asked.council.hear(envelope.body)
+            await self._take_word(asked.council, asked.node, envelope.body)
             return
         node = self._tree.nodes[asked.node]
         match envelope.body:
@@ -217,8 +302,15 @@ class _Lead:
         self._tree.hear(result)
 
     async def _take_review(self, node: Node, review: Review, asked: _Asked) -> None:
+        if review.verdict != "revise" and self._is_debatable(node, review):
+            await self._debate_acceptance(node, review)
+        else:
+            await self._conclude(node, review, against=asked.against)
+
+    async def _conclude(self, node: Node, review: Review, *, against: Evidence | None) -> None:
+        """Do what a review, or the vote that overruled it, says."""
         incumbent = self._tree.evidence(self._tree.incumbent)
-        if review.verdict == "accept" and incumbent is not None and self._has_risen(incumbent, asked.against):
+        if review.verdict == "accept" and incumbent is not None and self._has_risen(incumbent, against):
             await self._review(node)  # another took the incumbent's place meanwhile
         elif review.verdict == "accept":
             self._tree.incumbent = node.id
@@ -253,6 +345,118 @@ class _Lead:
             evaluations_at_most=1,
         )
         await self._ask(request, EXPERIMENT, _Asked(node=node.id, promised=1, is_about_rival=True))
+
+    # -- councils -------------------------------------------------------------------------------------------------
+
+    async def _take_word(self, council: _Council, node: NodeId, body: AnyBody) -> None:
+        """Take one answer of several; with the last of them, go on."""
+        if council.ideas and council.motion is None:
+            known = self._tree.nodes[node]
+            if isinstance(body, Hypothesis):
+                self._tree.put(msgspec.structs.replace(known, hypothesis=body))
+            elif node != council.slot:  # nobody thought of anything: it was no node that failed
+                self._tree.put(msgspec.structs.replace(known, status="outvoted"))
+        if council.waiting:
+            return
+        if council.motion is None and council.ideas:
+            await self._debate_ideas(council)
+        elif council.motion is None:
+            await self._award(council)
+        elif council.motion.stage == "argue":
+            council.motion = msgspec.structs.replace(council.motion, stage="vote")
+            await self._put_to(council)
+        else:
+            await self._count(council, council.motion)
+
+    async def _award(self, council: _Council) -> None:
+        assert isinstance(self._rule, Auctioneer)  # nobody else calls for bids
+        self._is_bidding = False
+        move = self._rule.award(
+            self._tree,
+            council.bids,
+            left=self._left,
+            total=self._total,
+            rng=self._member.rng("strategy"),
+        )
+        await self._make(move)
+
+    async def _debate_ideas(self, council: _Council) -> None:
+        ideas = [node for node in council.ideas if self._tree.nodes[node].hypothesis is not None]
+        if len(ideas) > 1:
+            council.motion = self._motion("run", ideas)
+            await self._put_to(council)
+        else:
+            await self._try(council.slot, ideas, ideas[0] if ideas else None)
+
+    async def _try(self, slot: NodeId, ideas: list[NodeId], winner: NodeId | None) -> None:
+        """Let the winner be written; the others are out. Where there is none, the first of them has failed."""
+        for loser in {slot, *ideas} - {winner}:
+            self._tree.put(msgspec.structs.replace(self._tree.nodes[loser], status="outvoted"))
+        if winner is None:
+            self._close(self._tree.nodes[slot], "failed", problem="")
+        else:
+            node = self._tree.nodes[winner]
+            await self._order(node, base=self._base(node))
+
+    def _is_debatable(self, node: Node, review: Review) -> bool:
+        """Whether a verdict is a matter of opinion: leaks, repeats and crashes are none."""
+        if not (isinstance(self._rule, Chair) and self._rule.votes_on_acceptance):
+            return False
+        is_fact = any(each.kind in ("leak", "duplicate", "bug") for each in review.objections)
+        rivals = {self._tree.artefact(node.id), self._tree.artefact(self._tree.incumbent)}
+        return not is_fact and self._tree.evidence(node.id) is not None and len(rivals) > 1
+
+    async def _debate_acceptance(self, node: Node, review: Review) -> None:
+        self._tree.put(node)
+        council = _Council(slot=node.id, waiting=0, verdict=review)
+        council.motion = self._motion("accept", [node.id, self._tree.incumbent])
+        await self._put_to(council)
+
+    def _motion(self, question: Literal["run", "accept"], nodes: list[NodeId]) -> Motion:
+        candidates: list[Candidate] = []
+        for number in nodes:
+            known = self._tree.nodes.get(number)
+            hypothesis = None if known is None else known.hypothesis
+            evidence = self._tree.evidence(number) if question == "accept" else None
+            candidates.append(Candidate(node=number, hypothesis=hypothesis, evidence=evidence))
+        return Motion(
+            node=nodes[0],
+            question=question,
+            stage="argue",
+            candidates=tuple(candidates),
+            incumbent=self._tree.evidence(self._tree.incumbent),
+        )
+
+    async def _put_to(self, council: _Council) -> None:
+        assert council.motion is not None  # there is something to argue about
+        council.waiting = len(FUNCTIONS)
+        await self._ask_all(council.motion, council)
+
+    async def _ask_all(self, body: AnyBody, council: _Council) -> None:
+        promised = (
+            0 if council.verdict is not None else 1
+        )  # where it is about what was run, nothing is left to run
+        for function in FUNCTIONS:
+            await self._ask(body, function, _Asked(node=council.slot, promised=promised, council=council))
+
+    async def _count(self, council: _Council, motion: Motion) -> None:
+        assert isinstance(self._rule, Chair)  # nobody else calls for votes
+        nodes = [each.node for each in motion.candidates]
+        review = council.verdict
+        default = nodes[0] if review is None or review.verdict == "accept" else nodes[-1]
+        outcome = self._rule.count(motion, council.arguments, council.votes, default=default)
+        self._member.decide(
+            motion.question, f"node {outcome.winner}", rule=outcome.why, candidates=outcome.candidates
+        )
+        if review is None:
+            await self._try(council.slot, council.ideas, outcome.winner)
+            return
+        verdict: Verdict = "accept" if outcome.winner == motion.node else "reject"
+        await self._conclude(
+            self._tree.nodes[motion.node],
+            msgspec.structs.replace(review, verdict=verdict),
+            against=motion.incumbent,
+        )
 
     # -- asking ---------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,18 @@ MEMBERS = "".join(
 
 
 def test_every_shipped_team_reads_and_is_named_as_its_file() -> None:
-    assert team_names() == ("best-of-n", "full", "random-search", "solo")
+    assert team_names() == (
+        "best-of-n",
+        "blackboard",
+        "debate",
+        "evolution",
+        "full",
+        "pipeline",
+        "random-search",
+        "solo",
+        "successive-halving",
+        "uct",
+    )
     assert [named_team(name).name for name in team_names()] == list(team_names())
 
 
