@@ -1,15 +1,19 @@
 """Conducting a study: its design resolved and locked, what is missing run, the arms summed up, the look put down."""
 
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
-from benchmarks.studies.arm_rows import StudySummary, arm_rows, block_counts, spend_notes
+from benchmarks.studies.arm_rows import ArmRow, StudySummary, arm_rows, block_counts, spend_notes
+from benchmarks.studies.design import Lock
 from benchmarks.studies.implied import keep_study_file, study_text
 from benchmarks.studies.locking import amendment_notes, make_lock, merge_lock, write_lock
 from benchmarks.studies.looks import record_look
 from benchmarks.studies.reporter import Reporter
 from benchmarks.studies.resolving import Resolved
-from benchmarks.studies.running import run_missing
+from benchmarks.studies.running import RanAll, run_missing
+from benchmarks.studies.scratch import open_scratch
 from engine.scheduler import Limits
 from engine.workspace.backends import BackendName
 
@@ -29,6 +33,7 @@ async def conduct(
     sources: Mapping[str, str] | None = None,
     retries: int = RETRIES,
     look: str | None = "study",
+    scratch: Path | None = None,
 ) -> StudySummary:
     """Run what is missing of a study, or of a shard of one, and sum it up.
 
@@ -45,35 +50,53 @@ async def conduct(
         sources: file name to SHA-256 (hex); for the lock.
         retries: of an episode that the outside let down.
         look: who looks at the results; None: nobody, and none are summed up.
+        scratch: on the node's own disk, where to work on a copy of the folder; None: in the folder itself.
 
     Raises:
         UserError: what was asked for cannot be done: one sentence.
         IsolationUnavailable: isolation is missing here, and needed.
     """
-    design, plan = resolved.design, resolved.plan
     asked = make_lock(resolved, overrides=overrides, sources=dict(sources or {}))
     lock = merge_lock(folder, asked)
+    async with AsyncExitStack() as stack:
+        work = folder
+        if scratch is not None:
+            work = await stack.enter_async_context(open_scratch(folder, scratch))
+            lock = merge_lock(work, asked)
+        ran = await run_missing(
+            resolved.plan,
+            folder=work,
+            limits=limits,
+            reporter=reporter,
+            workspace=workspace,
+            base_url=base_url,
+            retries=retries,
+            extends=True,
+            held=partial(_keep, work, lock),
+        )
+        rows = _look(resolved, ran, work, by=look)
+    return _summary(resolved, ran, rows, lock, folder)
 
-    def keep() -> None:
-        write_lock(folder, lock)
-        keep_study_file(folder, study_text(design))
 
-    ran = await run_missing(
-        plan,
-        folder=folder,
-        limits=limits,
-        reporter=reporter,
-        workspace=workspace,
-        base_url=base_url,
-        retries=retries,
-        extends=True,
-        held=keep,
-    )
-    shard = resolved.shard
-    blocks, complete = block_counts(design, plan, ran.episodes)
-    rows = arm_rows(design, plan, ran.episodes, folder=folder) if look is not None and shard is None else ()
-    if rows and look is not None:
-        record_look(folder, by=look, complete_blocks=complete, blocks=blocks)
+def _keep(folder: Path, lock: Lock) -> None:
+    write_lock(folder, lock)
+    keep_study_file(folder, study_text(lock.design))
+
+
+def _look(resolved: Resolved, ran: RanAll, folder: Path, *, by: str | None) -> tuple[ArmRow, ...]:
+    """The results, arm by arm, and that they were looked at; nothing of a shard, or where nobody is to look."""
+    if by is None or resolved.shard is not None:
+        return ()
+    blocks, complete = block_counts(resolved.design, resolved.plan, ran.episodes)
+    record_look(folder, by=by, complete_blocks=complete, blocks=blocks)
+    return arm_rows(resolved.design, resolved.plan, ran.episodes, folder=folder)
+
+
+def _summary(
+    resolved: Resolved, ran: RanAll, rows: tuple[ArmRow, ...], lock: Lock, folder: Path
+) -> StudySummary:
+    design, shard = resolved.design, resolved.shard
+    blocks, complete = block_counts(design, resolved.plan, ran.episodes)
     fallback = (ran.fallback,) if ran.fallback else ()
     return StudySummary(
         folder=str(folder),
@@ -82,7 +105,7 @@ async def conduct(
         shard="" if shard is None else f"{shard.number}/{shard.of}",
         blocks=blocks,
         complete_blocks=complete,
-        episodes=len(plan.specs),
+        episodes=len(resolved.plan.specs),
         failed=ran.episodes.failed,
         retried=ran.retried,
         primary_axis=design.primary_axis,

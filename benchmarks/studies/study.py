@@ -9,9 +9,10 @@
     episodes/NAME/       one journal each
     artefacts/           every version that was ever scored, by content hash
     scores.jsonl         scores by (artefact, split, seed …)
-    .lock                held while a run works in the folder
+    .lock                held while a run works in the folder (.lease, where it works on a copy of it)
 """
 
+import errno
 import fcntl
 import os
 import platform
@@ -44,9 +45,12 @@ _OWN = frozenset(
         "artefacts",
         "scores.jsonl",
         ".lock",
+        ".lease",
         "secret",
     }
 )
+
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,11 +255,7 @@ def _versions() -> dict[str, str]:
 def _held(folder: Path) -> Generator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        strangers = sorted(path.name for path in folder.iterdir() if not _is_own(path.name))
-        if strangers and not (folder / "study.json").exists():
-            raise OutputUnusable(
-                f"{folder} holds other files ({strangers[0]}) and no study; name a new or empty folder with --out"
-            )
+        refuse_strangers(folder)
         lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise _unusable(folder, error) from error
@@ -267,10 +267,28 @@ def _held(folder: Path) -> Generator[None]:
                 f"another run is working in {folder}; wait for it, or name another folder with --out"
             ) from error
         except OSError as error:
+            if error.errno in _NO_LOCKS:
+                raise OutputUnusable(
+                    f"{folder} is on a file system without locks; work on the node's own disk with "
+                    "`mlyceum study --scratch DIR`, or name another folder with --out"
+                ) from error
             raise _unusable(folder, error) from error
         yield
     finally:
         os.close(lock)
+
+
+def refuse_strangers(folder: Path) -> None:
+    """Refuse a folder that holds anything else than a study.
+
+    Raises:
+        OutputUnusable: naming a file.
+    """
+    strangers = sorted(path.name for path in folder.iterdir() if not _is_own(path.name))
+    if strangers and not (folder / "study.json").exists():
+        raise OutputUnusable(
+            f"{folder} holds other files ({strangers[0]}) and no study; name a new or empty folder with --out"
+        )
 
 
 def _is_own(name: str) -> bool:

@@ -36,6 +36,12 @@ _SPREAD = "95 % interval, or points"
 )
 @click.option("--blind", is_flag=True, help="Sum nothing up: no look is taken.")
 @click.option("--retries", type=int, default=RETRIES, show_default=True, help="Where the outside fails.")
+@click.option(
+    "--scratch",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="On the node: work there, keep DIR of --out fresh.",
+)
 @click.option("--jobs", type=int, metavar="N", help="Episodes at once.  [default: by cores]")
 @click.option(
     "--workspace",
@@ -57,6 +63,7 @@ def command(
     like: tuple[Path, ...],
     blind: bool,
     retries: int,
+    scratch: Path | None,
     jobs: int | None,
     workspace: str,
     base_url: str | None,
@@ -96,6 +103,7 @@ def command(
         base_url=base_url,
         retries=retries,
         look=None if blind else "study",
+        scratch=scratch,
         as_json=as_json,
         quiet=quiet,
     )
@@ -121,6 +129,7 @@ def run_study_here(
     look: str | None,
     as_json: bool,
     quiet: bool,
+    scratch: Path | None = None,
 ) -> int:
     """Run a study in this process and print what it came to.
 
@@ -143,6 +152,7 @@ def run_study_here(
                 sources=loaded.sources if loaded is not None else None,
                 retries=retries,
                 look=look,
+                scratch=scratch,
             )
         )
     if summary is None:
