@@ -241,7 +241,6 @@ def line_panel(
     lines: Sequence[Line],
     groups: Sequence[tuple[str, str, tuple[int, ...]]],
     *,
-    title: str,
     x_title: str,
     y_title: str,
     y_domain: tuple[float, float],
@@ -253,7 +252,6 @@ def line_panel(
     Args:
         lines: points of all curves.
         groups: (name, colour, dashes), the last drawn on top.
-        title: above the panel.
         x_title: of the axis.
         y_title: of the axis.
         y_domain: shared by all panels.
@@ -278,7 +276,6 @@ def line_panel(
     return _whole(
         width=width,
         height=height,
-        title=title,
         data={"values": values},
         layer=[
             {
@@ -300,14 +297,13 @@ def line_panel(
 
 
 def heat_panel(
-    cells: Sequence[tuple[str, str, float]], order: Sequence[str], *, title: str, narrow: bool = False
+    cells: Sequence[tuple[str, str, float]], order: Sequence[str], *, narrow: bool = False
 ) -> Spec:
     """Numbers in a square: rows send, columns receive.
 
     Args:
         cells: (row, column, value).
         order: of rows and columns.
-        title: above it.
         narrow: for a telephone.
     """
     values = [{"sender": a, "receiver": b, "value": v} for a, b, v in cells]
@@ -324,7 +320,6 @@ def heat_panel(
     return _whole(
         width={"step": 40 if narrow else 56},
         height={"step": 34},
-        title=title,
         data={"values": values},
         layer=[
             {

@@ -69,6 +69,8 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     """What a reader without eyes for it is told."""
     wide: Spec
     """For a page; some 700 points across, or 250 where several stand side by side."""
+    title: str = ""
+    """Above it, where several stand side by side."""
     narrow: Spec | None = None
     """For a telephone, where ``wide`` does not fit one."""
 

@@ -60,7 +60,10 @@ def _block(block: Block) -> Iterable[str]:
             yield from _table(block)
         case Figure(title=title, caption=caption, panels=panels, table=table):
             yield f"### {for_markdown(title)}"
-            yield "\n".join(f"![{for_markdown(p.alt)}]({FIGURES}/{p.name}.svg)" for p in panels)
+            for panel in panels:
+                if panel.title:
+                    yield f"**{for_markdown(panel.title)}**"
+                yield f"![{for_markdown(panel.alt)}]({FIGURES}/{panel.name}.svg)"
             yield for_markdown(caption)
             if table is not None:
                 yield from _table(table)

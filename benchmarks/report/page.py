@@ -127,8 +127,9 @@ def _figure(figure: Figure) -> str:
 
 def _panel(panel: Panel) -> Iterable[str]:
     alt = for_html(panel.alt)
+    title = f'<p class="panel"><bdi>{for_html(panel.title)}</bdi></p>' if panel.title else ""
     if panel.narrow is None:
-        yield f"<div>{draw(panel.wide, name=panel.name, alt=alt)}</div>"
+        yield f"<div>{title}{draw(panel.wide, name=panel.name, alt=alt)}</div>"
         return
     yield f'<div class="wide">{draw(panel.wide, name=panel.name, alt=alt)}</div>'
     yield f'<div class="narrow">{draw(panel.narrow, name=f"{panel.name}-narrow", alt=alt)}</div>'

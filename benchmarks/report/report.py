@@ -144,7 +144,7 @@ def _look(evidence: Evidence) -> None:
 def _title(evidence: Evidence) -> str:
     design = evidence.design
     if evidence.is_locked:
-        return f"Study {design.name}"
+        return design.question or f"Study {design.name}"
     others = len(evidence.arms) - 1
     return (
         f"{evidence.leading} against {others} other {'arm' if others == 1 else 'arms'}"
@@ -160,7 +160,8 @@ def _subtitle(evidence: Evidence) -> str:
         if runs and min(runs)[:10] != max(runs)[:10]
         else min(runs, default="")[:10]
     )
-    tasks_ = ", ".join(evidence.tasks)
+    name = f"study {evidence.design.name} · " if evidence.is_locked and evidence.design.question else ""
+    tasks_ = name + ", ".join(evidence.tasks)
     return f"{tasks_} · protocol {evidence.design.protocol} · {len(evidence.runs)} episodes" + (
         f" · run {when}" if when else ""
     )

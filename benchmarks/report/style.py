@@ -77,6 +77,7 @@ figcaption{color:var(--soft);font-size:.9rem;max-width:46rem;margin:.5rem 0 .7re
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,16.5rem),1fr));gap:1rem .8rem;
   align-items:end}
 .single svg,.panels svg{display:block;max-width:100%;height:auto}.panels svg{width:100%}
+.panel{font-weight:600;font-size:.875rem;line-height:1.3;margin:0 0 .2rem}
 .narrow{display:none}
 summary{cursor:pointer;color:var(--link);font-size:.9rem;margin:0 0 .6rem}
 pre{margin:0 0 1rem;padding:.75rem .9rem;background:var(--tint);border:1px solid var(--line);border-radius:6px;

@@ -137,6 +137,14 @@ def arm_name(evidence: Evidence, arm: str) -> str:
     return f"no {removal.role} ({'vacuous' if removal.into is None else f'done by {removal.into}'})"
 
 
+def left_out(evidence: Evidence, arms: Sequence[str]) -> str:
+    """A sentence on arms whose picture would be the leading arm's; empty where there are none."""
+    if not arms:
+        return ""
+    names = listed([arm_name(evidence, arm) for arm in arms])
+    return f" Equal to {arm_name(evidence, evidence.leading)} everywhere, and left out: {names}."
+
+
 def is_offline(evidence: Evidence) -> bool:
     """Whether no model drives anything in any arm."""
     return not any(is_driven_by_model(evidence.team(arm)) for arm in evidence.arms)

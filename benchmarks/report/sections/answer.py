@@ -233,7 +233,7 @@ def _open(findings: Findings, effect: Effect, size: str) -> str:
     if not difference.low <= 0 <= difference.high:
         return f"{said}The interval alone leaves 0 out; corrected for the number of comparisons, that is not enough."
     largest = max(abs(difference.low), abs(difference.high))
-    return f"{said}An effect larger than {number(largest, 2)} either way does not fit these runs; smaller ones do."
+    return f"{said}These runs leave room for an effect of up to {number(largest, 2)}."
 
 
 def _p(findings: Findings, effect: Effect) -> str:

@@ -6,7 +6,7 @@ from benchmarks.report.charts import BLUE, GREEN, GREY, ORANGE, Line, line_panel
 from benchmarks.report.curves import Curves
 from benchmarks.report.document import Block, Figure, Notice, Panel, Paragraph, Row, Section, Table, columns
 from benchmarks.report.findings import Findings
-from benchmarks.report.wording import arm_name, number
+from benchmarks.report.wording import arm_name, left_out, number
 from benchmarks.statistics.anytime import CurvePoint, area_under_curve
 from benchmarks.statistics.figures import mean_of_tasks
 
@@ -51,11 +51,17 @@ def _by_arm(findings: Findings, curves: Curves) -> Figure:
     lead = evidence.leading
     means = {arm: curves.mean(arm) for arm in evidence.arms}
     domain = _domain(list(means.values()))
-    others = [arm for arm in evidence.arms if arm != lead] or [lead]
+    same = [
+        arm
+        for arm in evidence.arms
+        if arm != lead and np.array_equal(curves.scores[arm], curves.scores[lead], equal_nan=True)
+    ]
+    others = [arm for arm in evidence.arms if arm != lead and arm not in same] or [lead]
     reference = arm_name(evidence, lead)
     panels = tuple(
         Panel(
             name=f"anytime-{place}",
+            title=arm_name(evidence, arm),
             alt=f"Score over evaluations of {arm_name(evidence, arm)} beside {reference}: ends at "
             f"{number(means[arm][-1].score.estimate)} and {number(means[lead][-1].score.estimate)}.",
             wide=line_panel(
@@ -66,7 +72,6 @@ def _by_arm(findings: Findings, curves: Curves) -> Figure:
                 ((reference, GREY, _DASHED), (arm_name(evidence, arm), BLUE, _SOLID))
                 if arm != lead
                 else ((reference, BLUE, _SOLID),),
-                title=arm_name(evidence, arm),
                 x_title="feedback evaluations",
                 y_title="normalised score",
                 y_domain=domain,
@@ -80,7 +85,7 @@ def _by_arm(findings: Findings, curves: Curves) -> Figure:
         title="Anytime curves, an arm a panel",
         caption=(
             f"Solid: the arm that heads the panel. Dashed: {reference}. Bands are pointwise 95 % intervals, where "
-            "there are 10 blocks."
+            f"there are 10 blocks.{left_out(evidence, same)}"
         ),
         panels=panels,
         table=_table(findings, curves, means),
@@ -109,6 +114,7 @@ def _by_task(findings: Findings, curves: Curves) -> Figure:
         panels=tuple(
             Panel(
                 name=f"anytime-task-{place}",
+                title=task,
                 alt=f"Score over evaluations on {task}: "
                 + "; ".join(
                     f"{arm_name(evidence, arm)} ends at {number(means[arm, task][-1].score.estimate)}"
@@ -122,7 +128,6 @@ def _by_task(findings: Findings, curves: Curves) -> Figure:
                         for line in _lines(means[arm, task], arm_name(evidence, arm), band=arm == lead)
                     ],
                     groups,
-                    title=task,
                     x_title="feedback evaluations",
                     y_title="normalised score",
                     y_domain=_domain([means[arm, task] for arm in shown]),

@@ -20,7 +20,7 @@ _GROUPS = (
     ("primary", "#1b1f24", "diamond"),
     ("role gone (vacuous)", ORANGE, "circle"),
     ("role absorbed", BLUE, "square"),
-    ("control", GREEN, "triangle-up"),
+    ("with a control", GREEN, "triangle-up"),
     ("other", GREY, "circle"),
 )
 _VERDICTS = {
@@ -81,8 +81,10 @@ def group_of(findings: Findings, effect: Effect) -> str:
         return "primary"
     if effect.removal is not None:
         return "role gone (vacuous)" if effect.removal.into is None else "role absorbed"
-    designed = findings.evidence.design.arm(effect.contrast.treatment)
-    return "control" if designed is not None and designed.kind == "control" else "other"
+    arms = (
+        findings.evidence.design.arm(name) for name in (effect.contrast.treatment, effect.contrast.control)
+    )
+    return "with a control" if any(arm is not None and arm.kind == "control" for arm in arms) else "other"
 
 
 def _panel(findings: Findings) -> Panel:
@@ -123,11 +125,9 @@ def effect_name(findings: Findings, effect: Effect) -> str:
     """A contrast as figures label it."""
     evidence = findings.evidence
     treatment = arm_name(evidence, effect.contrast.treatment)
-    return (
-        treatment
-        if _only_control(findings)
-        else f"{treatment} against {arm_name(evidence, effect.contrast.control)}"
-    )
+    if effect.removal is not None or _only_control(findings):
+        return treatment
+    return f"{treatment} against {arm_name(evidence, effect.contrast.control)}"
 
 
 def _table(findings: Findings) -> Table:

@@ -1,10 +1,12 @@
 """Performance profiles, an arm a panel."""
 
+import numpy as np
+
 from benchmarks.report.charts import BLUE, GREY, Line, line_panel
 from benchmarks.report.document import Block, Figure, Notice, Panel, Row, Section, Table, columns
 from benchmarks.report.findings import Findings
 from benchmarks.report.profiles import profile, profile_levels
-from benchmarks.report.wording import arm_name, percent
+from benchmarks.report.wording import arm_name, left_out, percent
 
 _READ_AT = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 
@@ -20,6 +22,8 @@ def section(findings: Findings) -> Section:
     shares = {arm: profile(outcomes, arm, levels) for arm in evidence.arms}
     lead = evidence.leading
     reference = arm_name(evidence, lead)
+    same = [arm for arm in evidence.arms if arm != lead and np.array_equal(shares[arm], shares[lead])]
+    shown = [arm for arm in evidence.arms if arm != lead and arm not in same] or [lead]
 
     def lines(arm: str) -> list[Line]:
         name = arm_name(evidence, arm)
@@ -28,19 +32,19 @@ def section(findings: Findings) -> Section:
     panels = tuple(
         Panel(
             name=f"profile-{place}",
+            title=arm_name(evidence, arm),
             alt=f"Share of runs of {arm_name(evidence, arm)} that reach each normalised score, beside {reference}.",
             wide=line_panel(
                 [*lines(lead), *(lines(arm) if arm != lead else ())],
                 ((reference, GREY, (5, 3)), (arm_name(evidence, arm), BLUE, (1, 0)))
                 if arm != lead
                 else ((reference, BLUE, (1, 0)),),
-                title=arm_name(evidence, arm),
                 x_title="normalised score reached",
                 y_title="share of runs",
                 y_domain=(0.0, 1.0),
             ),
         )
-        for place, arm in enumerate([arm for arm in evidence.arms if arm != lead] or [lead], 1)
+        for place, arm in enumerate(shown, 1)
     )
     made: tuple[Block, ...] = (
         Figure(
@@ -48,7 +52,8 @@ def section(findings: Findings) -> Section:
             caption=(
                 "Share of runs that reach at least a normalised score, every task weighing the same. Solid: the "
                 "arm that heads "
-                f"the panel. Dashed: {reference}. A curve that lies above another everywhere is better at every level."
+                f"the panel. Dashed: {reference}. A curve that lies above another everywhere is better at every "
+                f"level.{left_out(evidence, same)}"
             ),
             panels=panels,
             table=_table(findings),
@@ -58,8 +63,6 @@ def section(findings: Findings) -> Section:
 
 
 def _table(findings: Findings) -> Table:
-    import numpy as np
-
     evidence = findings.evidence
     outcomes = evidence.outcomes
     assert outcomes is not None
