@@ -137,7 +137,6 @@ class Member:
         self.id: MemberId = seat.address.id
         self.role, self.replica = seat.role, seat.replica
         self.task: Task = around.task
-        self.spec: TeamSpec = around.team
         self.store: ArtefactStore = around.store
         self.model_name: str | None = seat.model.name if seat.model is not None else None
         self._post, self._seat, self._around = post, seat, around
@@ -146,6 +145,11 @@ class Member:
         self._is_past_fork = self._is_rehearsing = False
         self._draws: dict[str, int] = {}
         self._conversations: list[Conversation] = []
+
+    @property
+    def spec(self) -> TeamSpec:
+        """The team; in a fork its origin's, until that is passed."""
+        return self._around.team if self.fork is None or self.is_past_fork() else self.fork.point.team
 
     # -- messages ---------------------------------------------------------------------------------------------------
 

@@ -14,23 +14,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-
 from engine.episode import EpisodeSpec
 from engine.errors import BadSpecification, EngineError
 from engine.fork_point import ForkPoint
 from engine.member import Behaviour, Member, Seat
-from engine.messages import AnyBody, Envelope, MemberId, NodeId, Queue, Topic
+from engine.messages import AnyBody, Envelope, MemberId, Queue, Topic
 from engine.models.interface import Model
 from engine.past import Past, Served
 from engine.task import Task
 from engine.team import MemberSpec, TeamSpec
 from roles.assemble import assemble, make_functions, policy_of
-from roles.functions import ANSWERS, Function, serve_one
-from roles.strategies import OPINIONATED, SOLO, Rule, make_rule
+from roles.functions import Function, serve_one, topic_of
+from roles.strategies import OPINIONATED, SOLO, make_rule
 from roles.strategies.lead import lead
-from roles.strategies.rule import Move
-from roles.tree import Tree
+from roles.voices import Outspoken
 
 Models = Mapping[str, Model] | Model | None
 
@@ -84,13 +81,6 @@ def check_fork(before: TeamSpec, after: TeamSpec) -> None:
             "fork",
             "a lone member hands over to nobody; only its model, its topics' copies or its draws can change",
         )
-    if before.strategy.kind != after.strategy.kind and {before.strategy.kind, after.strategy.kind} & {
-        *OPINIONATED
-    }:
-        raise BadSpecification(
-            "fork",
-            f"a strategy that asks for opinions ({', '.join(OPINIONATED)}) leads from the beginning or not at all",
-        )
     if before.arrival_order != after.arrival_order or before.in_flight != after.in_flight:
         raise BadSpecification(
             "fork", "in_flight and arrival_order are a run's from its beginning; leave them"
@@ -112,9 +102,18 @@ class _Change:
         seat = old if new.model is None or new.model is old.model else replace(old, then_model=new.model)
         if old.address.leads:
             is_same = self.before.strategy == self.after.strategy
-            return seat if is_same else replace(seat, behave=_lead_on(self.before, self.after))
+            return (
+                seat
+                if is_same
+                else replace(
+                    seat,
+                    behave=lead(
+                        partial(make_rule, self.before.strategy), partial(make_rule, self.after.strategy)
+                    ),
+                )
+            )
         was, then = _spec_of(self.before, old.role), _spec_of(self.after, new.role)
-        if _is_alike(was, then):
+        if _is_alike(was, then) and _voices(self.before) == _voices(self.after):
             return seat
         return replace(seat, behave=self._serve_on(was, then), then=new.address)
 
@@ -163,7 +162,7 @@ def serve_on(
         while not member.is_past_fork():
             answer = await serve_one(member, functions, envelope)
             if answer is not None:
-                said.append((answer, ANSWERS.get(Queue(str(envelope.to)))))
+                said.append((answer, topic_of(Queue(str(envelope.to)), answer)))
             envelope = await member.receive()
         functions = await _succeed(member, functions, then, kept=kept, moved=moved)
         # What was being answered at the fork is not among what the record has of the time before it.
@@ -189,7 +188,13 @@ async def _succeed(
     """The functions of a member from the fork on, each knowing what it can know."""
     assert member.fork is not None  # only forks come here
     past = member.fork.past
-    taken = {f.queue: functions[f.queue] if f.queue in kept else f for f in make_functions(then, member)}
+    fresh = {function.queue: function for function in make_functions(then, member)}
+    taken = {queue: functions[queue] if queue in kept else new for queue, new in fresh.items()}
+    for queue in [queue for queue in taken if queue in kept]:
+        new = fresh[queue]
+        if isinstance(new, Outspoken) and not isinstance(functions[queue], Outspoken):
+            taken[queue] = new.speaking_for(functions[queue])
+            member.decide("handover", f"{queue} (voice)", rule=_brief(member, taken[queue], past))
     for queue in [queue for queue in taken if queue not in kept]:
         before = moved.get(queue)
         how = ""
@@ -229,7 +234,7 @@ async def _rehearse(member: Member, function: Function, predecessor: MemberId, p
             return ""
         if answer != event.answer:
             return ""
-        if ANSWERS.get(function.queue) in function.topics:
+        if topic_of(function.queue, answer) in function.topics:
             function.observe(answer)
     return f"rehearsed {len(served)} requests that {predecessor} had answered"
 
@@ -241,46 +246,9 @@ def _brief(member: Member, function: Function, past: Past) -> str:
     return f"briefed with {len(heard)} messages published before the fork"
 
 
-def _lead_on(before: TeamSpec, after: TeamSpec) -> Behaviour:
-    async def behave(member: Member) -> None:
-        await lead(partial(Succession, member, before, after))(member)
-
-    return behave
-
-
-class Succession:
-    """A search rule that another succeeds at a fork; both have heard of every node."""
-
-    def __init__(self, member: Member, before: TeamSpec, after: TeamSpec) -> None:
-        self._member = member
-        self._before, self._after = make_rule(before.strategy), make_rule(after.strategy)
-        self._name, self._has_said = after.strategy.kind, False
-
-    @property
-    def reviews(self) -> bool:
-        """Whether results go to a reviewer now."""
-        return self._rule().reviews
-
-    def next(self, tree: Tree, *, left: int, total: int, rng: np.random.Generator) -> Move | None:
-        """The next node, by the rule that leads now."""
-        return self._rule().next(tree, left=left, total=total, rng=rng)
-
-    def heard(self, tree: Tree, node: NodeId, *, is_better: bool) -> None:
-        """Both take note."""
-        self._before.heard(tree, node, is_better=is_better)
-        self._after.heard(tree, node, is_better=is_better)
-
-    def final(self, tree: Tree) -> tuple[NodeId, str]:
-        """What is handed in, by the rule that leads now."""
-        return self._rule().final(tree)
-
-    def _rule(self) -> Rule:
-        if not self._member.is_past_fork():
-            return self._before
-        if not self._has_said:
-            self._has_said = True
-            self._member.decide("handover", f"strategy ({self._name})", rule="has heard of every node")
-        return self._after
+def _voices(team: TeamSpec) -> tuple[Topic, ...]:
+    """What everybody hears so as to have an opinion, where the strategy asks for it."""
+    return OPINIONATED.get(team.strategy.kind, ())
 
 
 def _spec_of(team: TeamSpec, role: str) -> MemberSpec:
@@ -298,4 +266,4 @@ def _is_alike(one: MemberSpec, other: MemberSpec) -> bool:
     return one.functions == other.functions and all(_drives_alike(one, other, q) for q in one.functions)
 
 
-__all__ = ["Succession", "assemble_episode", "assemble_fork", "check_fork", "serve_on"]
+__all__ = ["assemble_episode", "assemble_fork", "check_fork", "serve_on"]

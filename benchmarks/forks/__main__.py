@@ -32,7 +32,6 @@ from engine.episode import EpisodeResult
 from engine.errors import UserError
 from engine.fork import read_origin
 
-
 COLUMNS = (
     "task",
     "patch",

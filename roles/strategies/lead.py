@@ -48,11 +48,12 @@ BARREN = 24
 """Nodes in a row that spent no evaluation, after which no other is begun: they would go on for ever."""
 
 
-def lead(make_rule: Callable[[], Rule]) -> Behaviour:
+def lead(make_rule: Callable[[], Rule], then: Callable[[], Rule] | None = None) -> Behaviour:
     """The behaviour of a strategy's member: it ends with a final selection.
 
     Args:
         make_rule: makes the search rule with an empty memory.
+        then: makes the one that succeeds it where the episode is a fork, once that is passed.
     """
 
     async def behave(member: Member) -> None:
@@ -60,7 +61,8 @@ def lead(make_rule: Callable[[], Rule]) -> Behaviour:
             envelope = await member.receive()
             if isinstance(envelope.body, Brief):
                 break
-        await _Lead(member, make_rule(), envelope.body).carry_on()
+        successor = None if then is None else then()
+        await _Lead(member, make_rule(), envelope.body, successor).carry_on()
 
     return behave
 
@@ -69,6 +71,8 @@ def lead(make_rule: Callable[[], Rule]) -> Behaviour:
 class _Council:
     """A question that all functions were asked, or ideas of which one will be tried; the last answer ends it."""
 
+    rule: Rule
+    """Under which it was begun, and is ended."""
     slot: NodeId
     """The node that it stands for among those in flight."""
     waiting: int
@@ -120,8 +124,9 @@ class _Lead:
     What is left of the budget is counted from the answers, not read from the ledger: a rerun counts the same.
     """
 
-    def __init__(self, member: Member, rule: Rule, brief: Brief) -> None:
-        self._member, self._rule = member, rule
+    def __init__(self, member: Member, rule: Rule, brief: Brief, successor: Rule | None) -> None:
+        self._member, self._first, self._successor = member, rule, successor
+        self._has_succeeded = False
         self._total = brief.evaluations
         self._spent = 0
         self._barren = 0
@@ -141,6 +146,18 @@ class _Lead:
             await self._take(await self._member.receive())
         node, rule = self._rule.final(self._tree)
         await self._select(node, rule=rule, final=True)
+
+    @property
+    def _rule(self) -> Rule:
+        """The rule that leads now."""
+        if self._successor is None or not self._member.is_past_fork():
+            return self._first
+        if not self._has_succeeded:
+            self._has_succeeded = True
+            self._member.decide(
+                "handover", f"strategy ({self._member.spec.strategy.kind})", rule="has heard of every node"
+            )
+        return self._successor
 
     @property
     def _left(self) -> int:
@@ -197,7 +214,9 @@ class _Lead:
             rival = self._tree.add(move.operator, move.parents, status="proposed")
             self._moves[rival.id] = move
             nodes.append(rival)
-        council = _Council(slot=first.id, waiting=len(nodes), ideas=[node.id for node in nodes])
+        council = _Council(
+            rule=self._rule, slot=first.id, waiting=len(nodes), ideas=[node.id for node in nodes]
+        )
         requests = [self._idea(node) for node in nodes]  # all are told the same
         for request in requests:
             await self._ask(request, HYPOTHESIZE, _Asked(node=request.node, promised=1, council=council))
@@ -205,7 +224,7 @@ class _Lead:
     async def _call_for_bids(self) -> None:
         number = NodeId(len(self._tree.nodes) + 1)
         self._is_bidding = True
-        council = _Council(slot=number, waiting=len(FUNCTIONS))
+        council = _Council(rule=self._rule, slot=number, waiting=len(FUNCTIONS))
         await self._ask_all(BidRequest(node=number, evaluations_left=self._left), council)
 
     async def _replicate(self, node: Node, move: Move) -> None:
@@ -369,9 +388,9 @@ class _Lead:
             await self._count(council, council.motion)
 
     async def _award(self, council: _Council) -> None:
-        assert isinstance(self._rule, Auctioneer)  # nobody else calls for bids
+        assert isinstance(council.rule, Auctioneer)  # nobody else calls for bids
         self._is_bidding = False
-        move = self._rule.award(
+        move = council.rule.award(
             self._tree,
             council.bids,
             left=self._left,
@@ -408,7 +427,7 @@ class _Lead:
 
     async def _debate_acceptance(self, node: Node, review: Review) -> None:
         self._tree.put(node)
-        council = _Council(slot=node.id, waiting=0, verdict=review)
+        council = _Council(rule=self._rule, slot=node.id, waiting=0, verdict=review)
         council.motion = self._motion("accept", [node.id, self._tree.incumbent])
         await self._put_to(council)
 
@@ -440,11 +459,11 @@ class _Lead:
             await self._ask(body, function, _Asked(node=council.slot, promised=promised, council=council))
 
     async def _count(self, council: _Council, motion: Motion) -> None:
-        assert isinstance(self._rule, Chair)  # nobody else calls for votes
+        assert isinstance(council.rule, Chair)  # nobody else calls for votes
         nodes = [each.node for each in motion.candidates]
         review = council.verdict
         default = nodes[0] if review is None or review.verdict == "accept" else nodes[-1]
-        outcome = self._rule.count(motion, council.arguments, council.votes, default=default)
+        outcome = council.rule.count(motion, council.arguments, council.votes, default=default)
         self._member.decide(
             motion.question, f"node {outcome.winner}", rule=outcome.why, candidates=outcome.candidates
         )
@@ -508,7 +527,9 @@ class _Lead:
         if node.result is None:
             self._barren += 1
         self._tree.put(msgspec.structs.replace(node, status=status, problem=problem))
-        self._rule.heard(self._tree, node.id, is_better=is_better)
+        for rule in (self._first, self._successor):
+            if rule is not None:
+                rule.heard(self._tree, node.id, is_better=is_better)
 
     async def _select(self, node: NodeId, *, rule: str, final: bool) -> None:
         artefact = self._tree.artefact(node)

@@ -33,6 +33,10 @@ class Outspoken:
         self._inner, self._voice = inner, voice
         self._topics = tuple(dict.fromkeys((*inner.topics, *topics)))
 
+    def speaking_for(self, function: Function) -> "Outspoken":
+        """The same voice for another function of the queue."""
+        return Outspoken(function, self._voice, self._topics)
+
     @property
     def queue(self) -> Queue:
         """The function's."""

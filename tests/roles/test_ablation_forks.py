@@ -10,9 +10,9 @@ from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import BadSpecification
 from engine.fork import fork_spec, read_origin
 from engine.journal import Decided, Posted, read_journal, without_measured
-from engine.messages import Envelope, IdeaRequest, ReviewRequest
+from engine.messages import Envelope, Failed, IdeaRequest, ReviewRequest
 from engine.seeds import Seeds
-from roles import apply, named_team, parse_patch
+from roles import STRATEGIES, apply, named_team, parse_patch
 from roles.handover import check_fork
 
 FULL = named_team("full")
@@ -132,6 +132,26 @@ async def test_another_strategy_decides_from_the_fork_on(tmp_path: Path) -> None
     assert asked
     assert {m.body.operator for m in asked if isinstance(m.body, IdeaRequest)} == {"draft"}
     assert not [m for m in posted(tmp_path / "fork") if isinstance(m.body, ReviewRequest) and m.seq > 30]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        *(("greedy", name) for name in STRATEGIES),
+        *((name, "greedy") for name in STRATEGIES),
+        ("debate", "blackboard"),
+        ("blackboard", "debate"),
+    ],
+)
+async def test_any_strategy_can_succeed_any_other(tmp_path: Path, before: str, after: str) -> None:
+    team = apply(FULL, parse_patch(f"strategy {before}"))
+    await play(msgspec.structs.replace(team, in_flight=2), folder=tmp_path / "origin", evaluations=8)
+    result = await forked(tmp_path, 25, f"strategy {after}")
+
+    assert result.outcome == "submitted"
+    if before == after:
+        assert lines(tmp_path / "fork")[1:] == lines(tmp_path / "origin")[1:]
+    assert not [m for m in posted(tmp_path / "fork") if isinstance(m.body, Failed)]
 
 
 async def test_other_seeds_go_on_otherwise_and_the_same_seeds_repeat(tmp_path: Path) -> None:
