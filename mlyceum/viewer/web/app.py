@@ -78,7 +78,7 @@ class Viewer:
         """The addresses, without a guard around them."""
         episode = "/s/{study}/e/{episode}"
         shells = ("/", "/s/{study}", "/s/{study}/episodes", "/s/{study}/compare", episode)
-        return Starlette(
+        application = Starlette(
             routes=[
                 *(Route(path, self.shell, methods=["GET"]) for path in shells),
                 Route("/static/{name}", self.static, methods=["GET"]),
@@ -98,6 +98,8 @@ class Viewer:
             ],
             exception_handlers={NotServed: _not_served, EngineError: _failed},
         )
+        application.router.redirect_slashes = False
+        return application
 
     async def shell(self, request: Request) -> Response:
         """The page that every address of a person opens; it holds nothing of a study."""

@@ -31,9 +31,13 @@ OUTCOMES = ("submitted", "budget", "deadlock", "error", "failed", "running", "in
 PAGE = 50
 CHUNK = 500
 """Results of the index that are held at once."""
+MOST_AT_ONCE = 20_000
+"""Results that are read before one answer: an index of any size delays no page for long."""
 MOST_POINTS = 40
 """Of one cell of the table of arms and tasks."""
 MOST_CELLS = 2_000
+PROBLEM_CHARACTERS = 300
+"""Of why an episode has no score; its page has the whole."""
 _CACHE_KIB = 2_000
 
 _SCHEMA = """
@@ -43,21 +47,24 @@ CREATE TABLE rows (
     seconds REAL NOT NULL DEFAULT 0, cost REAL NOT NULL DEFAULT 0, tokens REAL NOT NULL DEFAULT 0,
     problem TEXT NOT NULL DEFAULT '', place INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX by_cell ON rows (arm, task, seed);
 CREATE INDEX in_order ON rows (task, arm, seed, episode);
-CREATE INDEX by_outcome ON rows (outcome);
-CREATE INDEX by_place ON rows (place);
 """
 
 
 _PUT = """
-INSERT OR REPLACE INTO rows (rowid, episode, task, arm, seed, outcome, final, standard_error, evaluations, messages,
-    seconds, cost, tokens, problem, place)
-VALUES ((SELECT rowid FROM rows WHERE episode = ?1), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+INSERT INTO rows (episode, task, arm, seed, outcome, final, standard_error, evaluations, messages, seconds, cost, tokens,
+    problem, place)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (episode) DO UPDATE SET outcome = excluded.outcome, final = excluded.final,
+    standard_error = excluded.standard_error, evaluations = excluded.evaluations, messages = excluded.messages,
+    seconds = excluded.seconds, cost = excluded.cost, tokens = excluded.tokens, problem = excluded.problem,
+    place = excluded.place
 """
 """A row keeps the place in the order in which it was planned."""
 
 
+_COLUMNS = "episode, task, arm, seed, outcome, final, standard_error, evaluations, messages, seconds, cost, tokens, problem"
+"""As the fields of `Row`."""
 _IN_ORDER = ("task", "arm", "seed", "episode")
 _BY: dict[Sort, tuple[str, ...]] = {"episode": _IN_ORDER, "latest": ("place",)}
 _BESIDE = (
@@ -123,6 +130,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """Of all episodes, one after the other."""
     held: bool | None
     """Whether a run works in the folder; None where that cannot be told."""
+    behind: bool
+    """Whether the index holds more than was read so far; asked again, more of it is."""
     problem: str
 
 
@@ -210,7 +219,12 @@ class Catalogue:
         self._study_seen: tuple[int, int, int] | None = None
         self._episodes_seen: tuple[int, bool | None] | None = None
         self._held: bool | None = None
+        self._behind = False
         self._problem = ""
+        # What was counted, with the number of changes at which it was: counted again only when something changed.
+        self._sums_at: tuple[int, dict[str, int], tuple[float, float, float, float]] | None = None
+        self._names_at: tuple[int, tuple[str, ...], tuple[str, ...]] | None = None
+        self._cells_at: tuple[int, tuple[Cell, ...]] | None = None
 
     def page(self, chosen: Filter, *, sort: Sort, descending: bool, offset: int, most: int = PAGE) -> Page:
         """Some rows.
@@ -229,9 +243,10 @@ class Catalogue:
         with self._lock:
             self._catch_up()
             total = self._one(f"SELECT count(*) FROM rows {where}", *values)  # noqa: S608 - made of fixed words
+            # Only the numbers of rows are sorted, not the rows.
+            wanted = f"SELECT rowid FROM rows {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - same
             found = self._database.execute(
-                "SELECT episode, task, arm, seed, outcome, final, standard_error, evaluations, messages, seconds, cost,"  # noqa: S608 - same
-                f" tokens, problem FROM rows {where} ORDER BY {order} LIMIT ? OFFSET ?",
+                f"SELECT {_COLUMNS} FROM rows WHERE rowid IN ({wanted}) ORDER BY {order}",  # noqa: S608 - same
                 (*values, most, offset),
             ).fetchall()
         rows = tuple(Row(**dict(zip(Row.__struct_fields__, each, strict=True))) for each in found)
@@ -240,6 +255,7 @@ class Catalogue:
     def beside(self, episode: str) -> tuple[str | None, str | None]:
         """The episodes before and after one, by task, arm and seed."""
         with self._lock:
+            self._catch_up()
             before = self._database.execute(_BEFORE, (episode,)).fetchone()
             after = self._database.execute(_AFTER, (episode,)).fetchone()
             return before[0] if before else None, after[0] if after else None
@@ -248,47 +264,63 @@ class Catalogue:
         """What the study has come to."""
         with self._lock:
             self._catch_up()
-            outcomes = dict(self._database.execute("SELECT outcome, count(*) FROM rows GROUP BY outcome"))
+            outcomes, (evaluations, tokens, cost, seconds) = self._sums()
+            return Totals(
+                outcomes=outcomes,
+                episodes=sum(outcomes.values()),
+                ended=self._taken,
+                evaluations=int(evaluations),
+                tokens=tokens,
+                cost_usd=cost,
+                seconds=seconds,
+                held=self._held,
+                behind=self._behind,
+                problem=self._problem,
+            )
+
+    def _sums(self) -> tuple[dict[str, int], tuple[float, float, float, float]]:
+        if self._sums_at is None or self._sums_at[0] != self._database.total_changes:
+            found = dict(self._database.execute("SELECT outcome, count(*) FROM rows GROUP BY outcome"))
             sums = self._database.execute(
                 "SELECT total(evaluations), total(tokens), total(cost), total(seconds) FROM rows WHERE place > 0"
             ).fetchone()
-            return Totals(
-                outcomes={name: outcomes[name] for name in OUTCOMES if name in outcomes},
-                episodes=sum(outcomes.values()),
-                ended=self._taken,
-                evaluations=int(sums[0]),
-                tokens=sums[1],
-                cost_usd=sums[2],
-                seconds=sums[3],
-                held=self._held,
-                problem=self._problem,
-            )
+            outcomes = {name: found[name] for name in OUTCOMES if name in found}
+            self._sums_at = (self._database.total_changes, outcomes, sums)
+        return self._sums_at[1], self._sums_at[2]
 
     def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The tasks and the arms, in the order in which they were planned."""
         with self._lock:
             self._catch_up()
-            tasks = self._database.execute("SELECT task FROM rows GROUP BY task ORDER BY min(rowid)")
-            arms = self._database.execute("SELECT arm FROM rows GROUP BY arm ORDER BY min(rowid)")
-            return tuple(name for (name,) in tasks), tuple(name for (name,) in arms)
+            if self._names_at is None or self._names_at[0] != self._database.total_changes:
+                tasks = self._database.execute("SELECT task FROM rows GROUP BY task ORDER BY min(rowid)")
+                arms = self._database.execute("SELECT arm FROM rows GROUP BY arm ORDER BY min(rowid)")
+                named = tuple(name for (name,) in tasks), tuple(name for (name,) in arms)
+                self._names_at = (self._database.total_changes, *named)
+            return self._names_at[1], self._names_at[2]
 
     def cells(self) -> tuple[Cell, ...]:
         """Each arm on each task, with its first points."""
         with self._lock:
             self._catch_up()
-            counted = self._database.execute(
-                "SELECT arm, task, count(*), total(place > 0), count(final), avg(final) FROM rows"
-                " GROUP BY arm, task LIMIT ?",
-                (MOST_CELLS,),
-            ).fetchall()
-            points: dict[tuple[str, str], list[float]] = {}
-            for arm, task, final in self._database.execute(
-                "SELECT arm, task, final FROM (SELECT arm, task, final, row_number() OVER"
-                " (PARTITION BY arm, task ORDER BY seed) AS number FROM rows WHERE final IS NOT NULL)"
-                " WHERE number <= ?",
-                (MOST_POINTS,),
-            ):
-                points.setdefault((arm, task), []).append(final)
+            if self._cells_at is None or self._cells_at[0] != self._database.total_changes:
+                self._cells_at = (self._database.total_changes, self._make_cells())
+            return self._cells_at[1]
+
+    def _make_cells(self) -> tuple[Cell, ...]:
+        counted = self._database.execute(
+            "SELECT arm, task, count(*), total(place > 0), count(final), avg(final) FROM rows"
+            " GROUP BY task, arm LIMIT ?",
+            (MOST_CELLS,),
+        ).fetchall()
+        points: dict[tuple[str, str], list[float]] = {}
+        for arm, task, final in self._database.execute(
+            "SELECT arm, task, final FROM (SELECT arm, task, final, row_number() OVER"
+            " (PARTITION BY task, arm ORDER BY seed) AS number FROM rows WHERE final IS NOT NULL)"
+            " WHERE number <= ?",
+            (MOST_POINTS,),
+        ):
+            points.setdefault((arm, task), []).append(final)
         return tuple(
             Cell(
                 arm=arm,
@@ -331,7 +363,7 @@ class Catalogue:
         failed = study.runs[-1].failed if study.runs else {}
         self._database.executemany(
             "UPDATE rows SET outcome = 'failed', problem = ? WHERE episode = ? AND place = 0",
-            ((reason[:2_000], episode) for episode, reason in failed.items()),
+            ((reason[:PROBLEM_CHARACTERS], episode) for episode, reason in failed.items()),
         )
         self._episodes_seen = None
 
@@ -356,6 +388,8 @@ class Catalogue:
             self._problem = "" if "no such table" in str(error) else str(error)
 
     def _chunks(self, index: Index) -> Iterator[list[tuple[object, ...]]]:
+        most = self._taken + MOST_AT_ONCE
+        self._behind = False
         while found := index.page(after=self._place, most=CHUNK):
             rows: list[tuple[object, ...]] = []
             for place, content in found:
@@ -368,6 +402,9 @@ class Catalogue:
                     continue
                 rows.append(_row(result, place))
             yield rows
+            if self._taken >= most:
+                self._behind = self._taken < index.count()
+                return
 
     def _read_folders(self) -> None:
         """Which of the episodes that have not ended were begun."""
@@ -417,7 +454,7 @@ def _row(result: _Result, place: int) -> tuple[object, ...]:
         result.measured.seconds,
         spending.get("cost_usd", 0.0),
         spending.get("tokens", 0.0),
-        (result.reason or result.final.failure)[:2_000],
+        (result.reason or result.final.failure)[:PROBLEM_CHARACTERS],
         place,
     )
 

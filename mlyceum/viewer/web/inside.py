@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -25,7 +25,7 @@ class NotServed(UserError):
 
 
 @contextmanager
-def open_inside(root: Path, *parts: str) -> Iterator[BinaryIO]:
+def open_inside(root: Path, *parts: str) -> Generator[BinaryIO]:
     """A regular file below a folder, open for reading.
 
     Raises:

@@ -6,10 +6,13 @@ import signal
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import cast
 
 import trio
+from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio import serve as serve_application
+from hypercorn.trio.run import worker_serve
+from hypercorn.typing import ASGIFramework
 
 from engine.errors import UserError
 from mlyceum.viewer.web.app import Viewer
@@ -65,7 +68,9 @@ async def serve(
     config.h11_max_incomplete_size = 64 << 10
     try:
         async with trio.open_nursery() as nursery:
-            bound = await nursery.start(serve_application, guard, config)
+            # What `hypercorn.trio.serve` does, whose own type is not complete.
+            application = ASGIWrapper(cast("ASGIFramework", guard))
+            bound = await nursery.start(worker_serve, application, config)
             address = bound[0] if bound else f"http://{host}:{port}"
             task_status.started(f"{address}/?token={secret}" if secret is not None else f"{address}/")
             await trio.sleep_forever()

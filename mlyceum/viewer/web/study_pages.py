@@ -110,6 +110,7 @@ class EpisodeList(msgspec.Struct, frozen=True, kw_only=True):
     arms: tuple[str, ...]
     outcomes: dict[str, int]
     held: bool | None
+    behind: bool
     version: str
 
 
@@ -224,7 +225,10 @@ def _running(known: Studies, recordings: Recordings, name: str, row: Row) -> Run
 
 
 def _version(totals: Totals) -> str:
-    return "-".join(f"{name}{count}" for name, count in totals.outcomes.items()) + f"-{totals.held}"
+    return (
+        "-".join(f"{name}{count}" for name, count in totals.outcomes.items())
+        + f"-{totals.held}-{totals.ended}"
+    )
 
 
 def episode_list(
@@ -246,6 +250,7 @@ def episode_list(
         arms=arms,
         outcomes=totals.outcomes,
         held=totals.held,
+        behind=totals.behind,
         version=_version(totals),
     )
 

@@ -9,7 +9,7 @@ import { drawTree } from "./tree.js";
 import { ago, arrow, dollars, number, seconds, spending, whole, withError } from "./words.js";
 
 const COLOURS = 6;
-const isLive = (totals) => totals.held !== false && Boolean((totals.outcomes.running ?? 0) + (totals.outcomes.waiting ?? 0));
+const isLive = (totals) => totals.behind || totals.held !== false && Boolean((totals.outcomes.running ?? 0) + (totals.outcomes.waiting ?? 0));
 
 export async function studies() {
   const main = frame([]);
@@ -42,6 +42,7 @@ export async function overview(study) {
     replace(body,
       page.question ? h("h1", { class: "question" }, said(page.question)) : null,
       page.primary ? h("p", {}, "Primary comparison: ", said(page.primary), page.primary_axis ? `, equal ${page.primary_axis}` : "") : null,
+      totals.behind ? h("p", { class: "note" }, `reading the index: ${whole(totals.ended)} episodes so far`) : null,
       totals.problem ? h("p", { class: "problem" }, said(totals.problem)) : null,
       h("div", { class: "wide-progress" }, progress(totals.outcomes, totals.episodes), h("p", { class: "legend" }, Object.entries(totals.outcomes).map(([name, count]) => h("a", { class: "key", href: `${studyUrl(study)}/episodes${query({ outcome: name })}` }, h("i", { class: `swatch ${name}` }), `${whole(count)} ${name}`)))),
       h("div", { class: "tiles" }, tile("episodes ended", `${whole(totals.ended)} / ${whole(totals.episodes)}`), tile("evaluations", whole(totals.evaluations)), tile("tokens", whole(totals.tokens)), tile("cost", totals.cost_usd ? dollars(totals.cost_usd) : "$0"), tile("episode time", seconds(totals.seconds), "one after the other")),
