@@ -246,6 +246,55 @@ def _control(kind: str, base: ArmDesign, name: str) -> ArmDesign | None:
     )
 
 
+def placebo_arms(arms: Sequence[ArmDesign], donor: str) -> tuple[ArmDesign, ...]:
+    """For each arm that mutes topics, one in which they carry what another episode said, as long as what was said.
+
+    Args:
+        arms: those before controls.
+        donor: ``DIR/EPISODE``, or the hash of its messages.
+    """
+    placebos: list[ArmDesign] = []
+    for arm in arms:
+        muted = [text for text in arm.patches if text.split()[:1] == ["mute"]]
+        if not muted:
+            continue
+        placebos.append(
+            msgspec.structs.replace(
+                arm,
+                name=f"{arm.name}.placebo",
+                patches=tuple(_placebo(text, donor) if text in muted else text for text in arm.patches),
+                kind="control",
+                label=f"{arm.label or arm.name}, with a placebo instead of silence",
+                levels={"control": "placebo", "of": arm.name},
+            )
+        )
+    return tuple(placebos)
+
+
+def _placebo(mute: str, donor: str) -> str:
+    topic = mute.split()[1]
+    return (
+        f"placebo {topic} {donor}" if re.fullmatch("[0-9a-f]{64}", donor) else f"placebo {topic} from {donor}"
+    )
+
+
+def settled_arm(arm: ArmDesign) -> ArmDesign:
+    """The arm with nothing in it that is elsewhere: team files brought in, donors named by what they said.
+
+    Raises:
+        FieldFault: a file or an episode cannot be read.
+    """
+    team = arm.team
+    if isinstance(team, str) and ("/" in team or team.endswith(".toml")):
+        with field("team"):
+            team = open_team(team)
+    patches: list[str] = []
+    for place, text in enumerate(arm.patches):
+        with field("patches", place):
+            patches.append(settled(text))
+    return msgspec.structs.replace(arm, team=team, patches=tuple(patches))
+
+
 def _model_of(arm: ArmDesign) -> str | None:
     """The model that an arm's control is driven by: its own, else its first role's."""
     if arm.model is not None or not arm.role_models:
@@ -268,16 +317,18 @@ def reference_arms(arms: Sequence[ArmDesign], wanted: Iterable[str]) -> tuple[Ar
 
 
 def default_contrasts(arms: Sequence[ArmDesign]) -> tuple[Contrast, ...]:
-    """Every other treatment less the first one, then the first less each control of its model; none is primary."""
+    """Every other treatment less the first, silence less its placebo, the first less each control; none is primary."""
     treatments = [arm for arm in arms if arm.kind == "treatment"]
     if not treatments:
         return ()
     first = treatments[0]
     pairs = [(arm.name, first.name) for arm in treatments[1:]]
+    pairs += [(arm.levels["of"], arm.name) for arm in arms if arm.levels.get("control") == "placebo"]
     pairs += [
         (first.name, arm.name)
         for arm in arms
         if arm.kind == "control"
+        and arm.levels.get("control") != "placebo"
         and (arm.levels.get("control") == "merge" or _model_of(arm) == _model_of(first))
     ]
     return tuple(

@@ -120,6 +120,8 @@ class StudyFile(_Section, frozen=True, kw_only=True):
     drop: DropSection | None = None
     controls: tuple[str, ...] = CONTROLS
     references: tuple[str, ...] = ()
+    placebo: str | None = None
+    """``DIR/EPISODE`` of another run: each arm that mutes a topic gets a control that hears what was said there."""
     contrast: tuple[ContrastSection, ...] | None = None
     """Left out: the first arm with each other one, none of them primary."""
     primary: str | None = None

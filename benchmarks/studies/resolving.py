@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from benchmarks.studies.arms import FieldFault, check_contrast, field, team_of
-from benchmarks.studies.design import DESIGN_VERSION, BlockOrder, Contrast, Design, Shard
+from benchmarks.studies.arms import FieldFault, check_contrast, field, settled_arm, team_of
+from benchmarks.studies.design import DESIGN_VERSION, ArmDesign, BlockOrder, Contrast, Design, Shard
 from benchmarks.studies.plan import MLGYM_STEPS, Plan, make_spec, open_sized
 from benchmarks.studies.teams import is_driven_by_model
 from engine.budget import AXES
@@ -51,7 +51,13 @@ def resolve(design: Design, *, shard: Shard | None = None) -> Resolved:
     """
     teams = check_design(design)
     tasks = _open_tasks(design)
-    design = msgspec.structs.replace(design, tasks=tuple(tasks), notes=_notes(design, teams))
+    arms: list[ArmDesign] = []
+    for place, arm in enumerate(design.arms):
+        with field("arms", place):
+            arms.append(settled_arm(arm))
+    design = msgspec.structs.replace(
+        design, tasks=tuple(tasks), arms=tuple(arms), notes=_notes(design, teams)
+    )
     blocks = tuple(
         BlockOrder(task=task, seeds=seeds, arms=arm_order(design, task, seeds))
         for seeds in (*design.pilot_seeds, *design.seeds)
@@ -239,6 +245,14 @@ def _notes(design: Design, teams: Mapping[str, TeamSpec]) -> tuple[str, ...]:
             "a vacuous hypothesizer draws from moves declared by people who know the tasks: for a team that a model "
             "drives, that is no form of having none"
         )
+    placebos = {arm.levels.get("of") for arm in design.arms if arm.levels.get("control") == "placebo"}
+    for arm in design.arms:
+        muted = [each.topic for each in teams[arm.name].interpositions if each.kind == "mute"]
+        if muted and arm.kind == "treatment" and arm.name not in placebos:
+            notes.append(
+                f"{arm.name} mutes {', '.join(muted)} and has no placebo beside it: what silence does and what "
+                'shorter messages do are not told apart; give placebo = "DIR/EPISODE"'
+            )
     if design.contrasts and design.primary is None:
         notes.append("no comparison was named as the primary one beforehand: all are exploratory")
     return tuple(dict.fromkeys(notes))

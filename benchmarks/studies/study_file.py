@@ -17,6 +17,7 @@ from benchmarks.studies.arms import (
     default_contrasts,
     dropped_arms,
     field,
+    placebo_arms,
     product_arms,
     reference_arms,
     team_of,
@@ -396,6 +397,8 @@ def _arms(file: StudyFile) -> tuple[tuple[ArmDesign, ...], tuple[FieldPath, ...]
                 ),
                 ("drop",),
             )
+    if file.placebo is not None:
+        add(placebo_arms(arms, file.placebo), ("placebo",))
     with field("controls"):
         add(control_arms(arms, file.controls), ("controls",))
     with field("references"):

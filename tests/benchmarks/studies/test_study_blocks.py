@@ -1,6 +1,7 @@
 """From a design to episodes: blocks, the order of arms in them, shards, controls, and what may be compared."""
 
 from collections import Counter
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from benchmarks.studies.arms import (
     control_arms,
     default_contrasts,
     dropped_arms,
+    placebo_arms,
     reference_arms,
     team_of,
 )
@@ -21,6 +23,7 @@ from benchmarks.studies.teams import is_driven_by_model
 from engine.budget import Budget
 from engine.errors import BadSpecification
 from engine.seeds import Seeds
+from roles.team import named_team
 
 MODEL = "openai/gpt-4o-mini"
 
@@ -212,3 +215,36 @@ def test_arms_that_spend_nothing_on_the_primary_axis_are_refused_unless_referenc
 def test_a_design_built_in_python_is_checked_by_field(fields: dict[str, object], says: str) -> None:
     with pytest.raises(FieldFault, match=says):
         resolve(msgspec.structs.replace(make_design(), **fields))
+
+
+def test_an_arm_that_mutes_gets_a_placebo_of_what_another_episode_said() -> None:
+    muted = ArmDesign(name="quiet", patches=("mute reviews", "duplicate coder 2"))
+    placebos = placebo_arms((ArmDesign(name="full"), muted), "a" * 64)
+
+    assert [(arm.name, arm.patches) for arm in placebos] == [
+        ("quiet.placebo", (f"placebo reviews {'a' * 64}", "duplicate coder 2"))
+    ]
+    contrasts = default_contrasts((ArmDesign(name="full"), muted, *placebos))
+    assert [(each.treatment, each.control) for each in contrasts] == [
+        ("quiet", "full"),
+        ("quiet", "quiet.placebo"),
+    ]
+
+
+def test_silence_without_a_placebo_is_noted() -> None:
+    muted = ArmDesign(name="quiet", patches=("mute reviews",))
+
+    with_none = resolve(make_design(ArmDesign(name="full"), muted)).design.notes
+    beside = resolve(make_design(muted, *placebo_arms((muted,), "a" * 64))).design.notes
+
+    assert any("quiet mutes reviews and has no placebo" in note for note in with_none)
+    assert not any("no placebo" in note for note in beside)
+
+
+def test_a_resolved_design_needs_no_other_file(tmp_path: Path) -> None:
+    team = tmp_path / "mine.toml"
+    team.write_text((Path(__file__).parents[3] / "roles" / "teams" / "full.toml").read_text())
+
+    design = resolve(make_design(ArmDesign(name="a", team=str(team)))).design
+
+    assert design.arms[0].team == named_team("full")
