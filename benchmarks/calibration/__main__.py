@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--studies", type=int, default=2000, help="simulated for each cell")
+    parser.add_argument("--processes", type=int, default=1, help="cells of the coverage at once")
     parser.add_argument("--out", type=Path, default=Path("runs/calibration"), help="where results are kept")
     parser.add_argument("--planted", type=Path, help="folder of a study of `planted` by benchmarks.offline")
     parser.add_argument("--report", action="store_true", help="measure nothing; print what is kept")
@@ -72,7 +73,7 @@ def _measure(part: str, options: argparse.Namespace) -> None:
     measure: dict[str, Callable[[], object]] = {
         "false-positives": lambda: measure_false_positives(laws, studies=studies, seed=SEED),
         "many": lambda: _many(laws, studies),
-        "coverage": lambda: measure_coverage(laws, studies=studies, seed=SEED),
+        "coverage": lambda: measure_coverage(laws, studies=studies, seed=SEED, processes=options.processes),
         "power": lambda: measure_power(laws, studies=studies, seed=SEED),
         "pipeline": lambda: [_pipeline(studies)],
         "planted": lambda: planted_effects(options.planted or Path("runs/offline/planted"), seed=SEED),

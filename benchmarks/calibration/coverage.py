@@ -1,12 +1,14 @@
 """How often intervals hold the truth, by figure, method, law and number of blocks."""
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
-from benchmarks.calibration.laws import Law, chance_of_improvement
+from benchmarks.calibration.laws import Law, chance_of_improvement, mixture
 from benchmarks.calibration.rates import Rate
 from benchmarks.statistics.blocks import resample
 from benchmarks.statistics.figures import interquartile_mean, mean_of_tasks, unpaired_wins
@@ -40,7 +42,20 @@ class Covered(msgspec.Struct, frozen=True, kw_only=True):
     above: float
     """Share whose interval lies wholly above."""
     width: float
-    """Mean width over the standard deviation of the law."""
+    """Mean width, in the score's unit."""
+
+
+class _Suite(NamedTuple):
+    name: str
+    source: str
+    tasks: tuple[Law, ...]
+
+
+class _Cell(NamedTuple):
+    suite: _Suite
+    blocks: int
+    studies: int
+    seed: int
 
 
 class _Figure(NamedTuple):
@@ -50,7 +65,7 @@ class _Figure(NamedTuple):
 
 
 def measure_coverage(
-    laws: Iterable[Law], *, studies: int, seed: int, sizes: Sequence[int] = SIZES
+    laws: Iterable[Law], *, studies: int, seed: int, sizes: Sequence[int] = SIZES, processes: int = 1
 ) -> list[Covered]:
     """Coverage of the mean, the interquartile mean, the paired difference and the chance of improvement.
 
@@ -59,27 +74,41 @@ def measure_coverage(
         studies: simulated for each cell.
         seed: of everything drawn.
         sizes: numbers of blocks.
+        processes: cells at once; the result is the same with any number.
     """
-    rows: list[Covered] = []
-    for law in laws:
-        for blocks in sizes:
-            generator = np.random.default_rng([seed, blocks])
-            for figure in _figures(law, blocks, studies, generator):
-                rows += [
-                    _covered(figure, method, intervals, law, blocks)
-                    for method, intervals in figure.intervals.items()
-                ]
-    return rows
+    given = list(laws)
+    suites = [_Suite(law.name, law.source, (law,)) for law in given]
+    for source in dict.fromkeys(law.source for law in given):
+        tasks = tuple(law for law in given if law.source == source)
+        if len(tasks) > 1:
+            suites.append(_Suite("all of these as tasks", source, tasks))
+    cells = [_Cell(suite, blocks, studies, seed) for suite in suites for blocks in sizes]
+    if processes == 1:
+        return [row for cell in cells for row in _rows(cell)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return [row for rows in pool.map(_rows, cells) for row in rows]
 
 
-def _figures(law: Law, blocks: int, studies: int, generator: np.random.Generator) -> list[_Figure]:
-    better = law.best_of(STRENGTH)
-    mean = _Figure("mean", law.mean, _room(("t", *METHODS)))
-    middle = _Figure("interquartile mean", law.interquartile_mean, _room(METHODS))
-    difference = _Figure("paired difference", better.mean - law.mean, _room(("t", *METHODS)))
-    chance = _Figure("chance of improvement", chance_of_improvement(better, law), _room(METHODS))
+def _rows(cell: _Cell) -> list[Covered]:
+    generator = np.random.default_rng([cell.seed, cell.blocks])
+    return [
+        _covered(figure, method, intervals, cell)
+        for figure in _figures(cell.suite.tasks, cell.blocks, cell.studies, generator)
+        for method, intervals in figure.intervals.items()
+    ]
+
+
+def _figures(laws: Sequence[Law], blocks: int, studies: int, generator: np.random.Generator) -> list[_Figure]:
+    better = [law.best_of(STRENGTH) for law in laws]
+    truth = _mean([law.mean for law in laws])
+    effect = _mean([b.mean - law.mean for b, law in zip(better, laws, strict=True)])
+    chances = [chance_of_improvement(b, law) for b, law in zip(better, laws, strict=True)]
+    mean = _Figure("mean", truth, _room(("t", *METHODS)))
+    middle = _Figure("interquartile mean", mixture("all", laws).interquartile_mean, _room(METHODS))
+    difference = _Figure("paired difference", effect, _room(("t", *METHODS)))
+    chance = _Figure("chance of improvement", _mean(chances), _room(METHODS))
     for _ in range(studies):
-        values = np.stack([law.draw(generator, (1, blocks)), better.draw(generator, (1, blocks))])
+        values = np.stack([_study(laws, blocks, generator), _study(better, blocks, generator)])
         drawn = resample(values, _together, generator=generator, resamples=RESAMPLES)
         mean.intervals["t"].append(mean_of_tasks_interval(values[0]))
         difference.intervals["t"].append(mean_of_tasks_interval(values[1] - values[0]))
@@ -87,6 +116,15 @@ def _figures(law: Law, blocks: int, studies: int, generator: np.random.Generator
             for method in METHODS:
                 figure.intervals[method].append(bootstrap_interval(drawn, place, method=method))
     return [mean, middle, difference, chance]
+
+
+def _study(laws: Sequence[Law], blocks: int, generator: np.random.Generator) -> FloatArray:
+    """One arm, shape ``(tasks, blocks)``."""
+    return np.stack([law.draw(generator, (blocks,)) for law in laws])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _room(methods: Sequence[str]) -> dict[str, list[Interval]]:
@@ -102,18 +140,18 @@ def _together(values: FloatArray) -> FloatArray:
     )
 
 
-def _covered(figure: _Figure, method: str, intervals: list[Interval], law: Law, blocks: int) -> Covered:
+def _covered(figure: _Figure, method: str, intervals: list[Interval], cell: _Cell) -> Covered:
     near = 1e-9  # a truth at the edge of a law's support is met by rounding only
     low = np.array([np.nan if each.low is None else each.low for each in intervals]) - near
     high = np.array([np.nan if each.high is None else each.high for each in intervals]) + near
     return Covered(
         figure=figure.name,
         method=method,
-        law=law.name,
-        source=law.source,
-        blocks=blocks,
+        law=cell.suite.name,
+        source=cell.suite.source,
+        blocks=cell.blocks,
         rate=Rate(count=int(np.sum((low <= figure.truth) & (figure.truth <= high))), studies=len(intervals)),
         below=float(np.mean(high < figure.truth)),
         above=float(np.mean(low > figure.truth)),
-        width=float(np.mean(high - low)) / law.variance**0.5,
+        width=float(np.mean(high - low)),
     )

@@ -86,6 +86,16 @@ class Law:
         )
 
 
+def mixture(name: str, laws: Sequence[Law]) -> Law:
+    """The law of a draw from one of several laws, each as likely."""
+    values = np.concatenate([law.values for law in laws])
+    order = np.argsort(values, kind="stable")
+    weights = np.concatenate([law.weights for law in laws])[order] / len(laws)
+    return Law(
+        name=name, source=laws[0].source, values=values[order], cumulative=np.minimum(np.cumsum(weights), 1.0)
+    )
+
+
 def chance_of_improvement(treatment: Law, control: Law) -> float:
     """Chance that a draw of one law is above a draw of another on the same values, ties counted half."""
     below = control.cumulative - control.weights

@@ -51,7 +51,7 @@ def t_tail(statistic: float, freedom: float) -> float:
 
 
 def noncentral_t_cdf(statistic: float, freedom: float, shift: float) -> float:
-    """Chance that a noncentral t is at most ``statistic``.
+    """Chance that a noncentral t is at most ``statistic``; 0 far below the shift, where scipy gives up (NaN).
 
     Raises:
         ExtraMissing: without scipy.
@@ -60,4 +60,5 @@ def noncentral_t_cdf(statistic: float, freedom: float, shift: float) -> float:
         from scipy.special import nctdtr
     except ImportError as error:
         raise ExtraMissing("the power of a t test") from error
-    return float(nctdtr(freedom, shift, statistic))
+    chance = float(nctdtr(freedom, shift, statistic))
+    return 0.0 if math.isnan(chance) else chance

@@ -16,8 +16,9 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 import numpy as np
 
-from benchmarks.statistics.blocks import IntArray, Resampled
+from benchmarks.statistics.blocks import Resampled
 from benchmarks.statistics.extra import t_quantile
+from benchmarks.statistics.figures import mean_over_blocks
 from benchmarks.statistics.outcomes import FloatArray
 
 BootstrapMethod: TypeAlias = Literal["expanded-bca", "bca", "expanded-percentile", "percentile"]
@@ -77,11 +78,11 @@ def mean_of_tasks_interval(points: FloatArray, *, level: float = 0.95) -> Interv
     Raises:
         ExtraMissing: without scipy.
     """
-    counts: IntArray = np.sum(~np.isnan(points), axis=1, dtype=np.int64)
+    counts = (~np.isnan(points)).sum(axis=1)
     blocks = int(counts.min())
     if not blocks:
         return too_few(math.nan, level=level, blocks=0)
-    estimate = float(np.mean(np.nansum(points, axis=1) / counts))
+    estimate = float(mean_over_blocks(points).mean())
     if blocks < FEWEST_BLOCKS:
         return too_few(estimate, level=level, blocks=blocks, points=points.ravel())
     error, freedom = standard_error(points)
@@ -191,7 +192,9 @@ def _influence(resampled: Resampled, figure: int) -> FloatArray:
     for task in np.unique(stratum):
         mine = stratum == task
         size = int(mine.sum())
-        influence[mine] = (size - 1) / size * (np.nanmean(without[mine]) - without[mine])
+        known = without[mine][~np.isnan(without[mine])]
+        if len(known):
+            influence[mine] = (size - 1) / size * (known.mean() - without[mine])
     return np.where(np.isnan(influence), 0.0, influence)
 
 
@@ -230,7 +233,7 @@ def _corrected(
     """Levels corrected for bias and acceleration, or None and why there are none."""
     spread = float(np.sum(influence**2))
     if spread <= 1e-24 * max(1.0, estimate**2):
-        return None, "no block matters alone (a ceiling): no acceleration"
+        return None, "leaving any block out changes nothing (a ceiling), or leaves too few: no acceleration"
     bias = _bias(draws, estimate)
     if bias is None:
         return None, "no draw on one side of the estimate: no bias correction"
