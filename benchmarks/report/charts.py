@@ -296,15 +296,12 @@ def line_panel(
     )
 
 
-def heat_panel(
-    cells: Sequence[tuple[str, str, float]], order: Sequence[str], *, narrow: bool = False
-) -> Spec:
+def heat_panel(cells: Sequence[tuple[str, str, float]], order: Sequence[str]) -> Spec:
     """Numbers in a square: rows send, columns receive.
 
     Args:
         cells: (row, column, value).
         order: of rows and columns.
-        narrow: for a telephone.
     """
     values = [{"sender": a, "receiver": b, "value": v} for a, b, v in cells]
     top = max((v for _, _, v in cells), default=1.0) or 1.0
@@ -313,13 +310,13 @@ def heat_panel(
         "field": "receiver",
         "type": "nominal",
         "sort": list(order),
-        "title": "to",
+        "title": None,
         "axis": {**axis, "labelAngle": -40},
     }
-    y: Spec = {"field": "sender", "type": "nominal", "sort": list(order), "title": "from", "axis": axis}
+    y: Spec = {"field": "sender", "type": "nominal", "sort": list(order), "title": None, "axis": axis}
     return _whole(
-        width={"step": 40 if narrow else 56},
-        height={"step": 34},
+        width=PANEL[0],
+        height={"step": 30},
         data={"values": values},
         layer=[
             {

@@ -25,9 +25,11 @@ from benchmarks.report.sections import (
     roles,
     spend,
     tasks,
+    teamwork,
 )
 from benchmarks.report.sources import read_sources
 from benchmarks.report.tables import for_csv, frames
+from benchmarks.report.teamwork import measure_teamwork
 from benchmarks.studies.looks import read_looks, record_look
 from engine.errors import OutputUnusable
 
@@ -88,6 +90,7 @@ def make_report(folder: Path) -> Report:
             anytime.section(findings, curves),
             profiles.section(findings),
             spend.section(findings),
+            teamwork.section(findings, measure_teamwork(evidence)),
             audit.section(findings),
             limits.section(evidence),
             provenance.section(evidence),
