@@ -1,19 +1,29 @@
-"""Progress on stderr: bars on a terminal, plain lines elsewhere, nothing where it is not wanted."""
+"""Progress on stderr: the screen of `mlyceum watch` on a terminal, plain lines elsewhere, nothing where it is not wanted."""
 
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
 
 import trio
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+from rich.live import Live
+from rich.text import Text
 
 from benchmarks.studies.reporter import Quiet, Reporter
+from engine.errors import EngineError
 from engine.scheduler import Progress
+from mlyceum.plain_text import one_line
+from mlyceum.watch_view import screen
+from mlyceum.watching import StudyWatch
 
 LINE_SECONDS = 15.0
 """Between two plain lines that only say how far it is."""
+SCREEN_SECONDS = 0.5
+"""Between two screens."""
 
 
 class Lines:
@@ -28,7 +38,7 @@ class Lines:
         """See `Reporter`."""
         self._console.print(line, soft_wrap=True)
 
-    def begin(self, episodes: int, evaluations: int) -> None:
+    def begin(self, episodes: int, evaluations: int, folder: Path) -> None:  # noqa: ARG002 - the seam's shape
         """See `Reporter`."""
         self._episodes, self._evaluations = episodes, evaluations
         self._said_at = trio.current_time()
@@ -50,51 +60,68 @@ class Lines:
 
 
 class Terminal:
-    """Bars that redraw: one for episodes, one for evaluations; what must be kept is printed above them."""
+    """The study's screen, redrawn from its record as `mlyceum watch` does it; what must be kept is printed above.
+
+    A context manager. Reading and drawing are a thread's work, so that neither holds up the loop that runs the study; it
+    has ended when the block is left.
+    """
 
     def __init__(self, console: Console) -> None:
-        self.bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=32),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
+        self._console = console
+        self._watch: StudyWatch | None = None
+        self._live = Live(
+            Text("preparing …", style="dim"), console=console, auto_refresh=False, transient=True
         )
-        self._episodes = self.bars.add_task("episodes", total=None)
-        self._evaluations = self.bars.add_task("evaluations", total=None)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._draw, name="display", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._live.start(refresh=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._live.stop()
+
+    def _draw(self) -> None:
+        while not self._over.wait(SCREEN_SECONDS):
+            watch = self._watch
+            if watch is None:
+                continue
+            try:
+                watch.refresh()
+                snapshot = watch.snapshot(datetime.now(UTC).timestamp(), events=0)
+            except (EngineError, OSError):
+                continue  # a display never ends a study; the run itself says what is wrong with its folder
+            self._live.update(screen(snapshot, height=max(8, self._console.height // 2)), refresh=True)
 
     def note(self, line: str) -> None:
         """See `Reporter`."""
-        self.bars.console.print(line, soft_wrap=True)
+        self._console.print(line, soft_wrap=True)
 
-    def begin(self, episodes: int, evaluations: int) -> None:
+    def begin(self, episodes: int, evaluations: int, folder: Path) -> None:  # noqa: ARG002 - the seam's shape
         """See `Reporter`."""
-        self.bars.update(self._episodes, total=episodes)
-        self.bars.update(self._evaluations, total=evaluations or None)
+        self._watch = StudyWatch(folder)
 
     def episode(self, event: Progress) -> None:
         """See `Reporter`."""
-        if event.event == "started":
-            return
-        self.bars.advance(self._episodes)
-        if event.event == "known" and event.result is not None:
-            self.bars.advance(self._evaluations, event.result.evaluations)
-        self.note(describe(event))
+        if event.event not in {"started", "known"}:
+            self.note(describe(event))
 
-    def evaluated(self, episode: str) -> None:  # noqa: ARG002 - the seam's shape
+    def evaluated(self, episode: str) -> None:
         """See `Reporter`."""
-        self.bars.advance(self._evaluations)
 
 
 def describe(event: Progress) -> str:
-    """One line on an episode's end."""
+    """One plain line on an episode's end."""
     result = event.result
     if result is None:
-        return f"{event.episode}  FAILED: {event.reason}"
+        return one_line(f"{event.episode}  FAILED: {event.reason}")
     score = "no score" if result.final.value is None else f"{result.final.value:.4f}"
     how = "done before" if event.event == "known" else f"{result.measured.seconds:.1f} s"
-    reason = f"  ({result.reason})" if result.reason else ""
+    reason = f"  ({one_line(result.reason)})" if result.reason else ""
     return f"{event.episode}  {result.outcome}  {score}  {result.evaluations} evaluations, {how}{reason}"
 
 
@@ -105,8 +132,7 @@ def open_reporter(*, quiet: bool = False) -> Generator[Reporter]:
     if quiet:
         yield Quiet()
     elif sys.stderr.isatty():
-        terminal = Terminal(console)
-        with terminal.bars:
+        with Terminal(console) as terminal:
             yield terminal
     else:
         yield Lines(console)

@@ -233,6 +233,8 @@ class StudyWatch:
         self._index_stamp: object = None
         self._is_behind = False
         self._specs: dict[str, EpisodeSpec] = {}
+        self._asked: Counter[Cell] = Counter()
+        self._caps: dict[str, float] = {}
         self._last_row = self._rows = 0
         self._events: deque[Event] = deque(maxlen=500)
         self._number = 0
@@ -278,6 +280,8 @@ class StudyWatch:
         self._record = read_study(self.folder)
         self._study_stamp = stamp
         self._specs = {spec.id: spec for spec in self._record.episodes}
+        self._asked = Counter(_cell(spec) for spec in self._specs.values())
+        self._caps = {axis: cap for axis in AXES if (cap := self._cap(axis)) is not None}
         for episode, reason in self._failed().items():
             self._say("failed", episode, reason)
 
@@ -444,7 +448,7 @@ class StudyWatch:
             waiting=waiting,
             outcomes=dict(sorted(self._outcomes.items())),
             spent=self._spending(live),
-            caps=self._caps(),
+            caps=self._caps,
             cells=tuple(self._cells(running, failed)),
             tasks=tuple(self._bests(begun)),
             underway=tuple(underway),
@@ -498,28 +502,19 @@ class StudyWatch:
             _add(spent, "cost_usd", tail.cost_usd)
         return {axis: round(spent[axis], 9) for axis in AXES if spent.get(axis)}
 
-    def _caps(self) -> dict[str, float]:
-        caps: dict[str, float] = {}
-        for axis in AXES:
-            total = self._cap(axis)
-            if total is not None:
-                caps[axis] = total
-        return caps
-
     def _cap(self, axis: Axis) -> float | None:
         limits = [spec.budget.limit(axis) for spec in self._specs.values()]
         known = [limit for limit in limits if limit is not None]
         return round(sum(known), 9) if known and len(known) == len(limits) else None
 
     def _cells(self, running: Iterable[str], failed: Iterable[str]) -> Iterator[CellCount]:
-        asked = Counter(_cell(spec) for spec in self._specs.values())
         ended = Counter(each.cell for each in self._done.values())
         now_running = Counter(_cell(self._specs[name]) for name in running)
         now_failed = Counter(_cell(self._specs[name]) for name in failed if name in self._specs)
         seconds: dict[Cell, float] = {}
         for each in self._done.values():
             seconds[each.cell] = seconds.get(each.cell, 0.0) + each.seconds
-        for cell, count in asked.items():
+        for cell, count in self._asked.items():
             yield CellCount(
                 task=one_line(cell[0]),
                 arm=one_line(cell[1]),

@@ -1,5 +1,6 @@
 """Who is told how a study gets on."""
 
+from pathlib import Path
 from typing import Protocol
 
 from engine.scheduler import Progress
@@ -12,12 +13,13 @@ class Reporter(Protocol):
         """Something that a user should know."""
         ...
 
-    def begin(self, episodes: int, evaluations: int) -> None:
+    def begin(self, episodes: int, evaluations: int, folder: Path) -> None:
         """A study begins.
 
         Args:
             episodes: in all.
             evaluations: that all of them may spend; 0 where no budget says.
+            folder: where its record is written.
         """
         ...
 
@@ -36,7 +38,7 @@ class Quiet:
     def note(self, line: str) -> None:
         """Nothing."""
 
-    def begin(self, episodes: int, evaluations: int) -> None:
+    def begin(self, episodes: int, evaluations: int, folder: Path) -> None:
         """Nothing."""
 
     def episode(self, event: Progress) -> None:

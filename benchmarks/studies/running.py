@@ -125,7 +125,8 @@ async def run_missing(
                     fallback=laboratory.fallback,
                 )
             )
-            reporter.begin(len(plan.specs), sum(spec.budget.evaluations or 0 for spec in plan.specs))
+            evaluations = sum(spec.budget.evaluations or 0 for spec in plan.specs)
+            reporter.begin(len(plan.specs), evaluations, folder)
             persistent = Persistent(laboratory.run_one, retries=retries, reporter=reporter)
             ran = await run_episodes(
                 plan.specs,
