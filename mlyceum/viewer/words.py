@@ -18,6 +18,9 @@ from engine.effects import (
 from engine.messages import (
     Answer,
     AnyBody,
+    Argument,
+    Bid,
+    BidRequest,
     Brief,
     Dropped,
     Evidence,
@@ -25,6 +28,7 @@ from engine.messages import (
     Failed,
     Hypothesis,
     IdeaRequest,
+    Motion,
     Patch,
     Question,
     Review,
@@ -33,6 +37,7 @@ from engine.messages import (
     RunResult,
     Selection,
     Value,
+    Vote,
     WorkOrder,
 )
 from mlyceum.plain_text import one_line
@@ -65,6 +70,20 @@ def message_text(body: AnyBody) -> str:  # noqa: PLR0911, PLR0912 - one line for
             return f"Review #{node} {verdict}{_because('; '.join(each.text for each in objections))}"
         case Selection(node=node, rule=rule, final=final):
             return f"Selection #{node}{' FINAL' if final else ''} by {one_line(rule)}"
+        case Motion(question=question, stage=stage, candidates=candidates):
+            about = ", ".join(f"#{each.node}" for each in candidates)
+            return f"Motion to {question}, {stage}: {about}"
+        case Argument(function=function, claims=claims):
+            said = "; ".join(f"#{each.node} {number(each.gain)} {one_line(each.text)}" for each in claims)
+            return f"Argument of {function}{_because(said)}"
+        case Vote(function=function, choice=choice, gain=gain):
+            return f"Vote of {function} {'abstains' if choice is None else f'for #{choice}, expects {number(gain)}'}"
+        case BidRequest(node=node, evaluations_left=left):
+            return f"BidRequest #{node}, {left} evaluations left"
+        case Bid(function=function, operator=operator, value=value, why=why):
+            if operator is None:
+                return f"Bid of {function} none{_because(why)}"
+            return f"Bid of {function} {operator}{_of(body.parents)} worth {number(value)}{_because(why)}"
         case Question(text=text):
             return f"Question {one_line(text)}"
         case Answer(text=text):

@@ -7,7 +7,7 @@ It follows the study's index by the order of commits, and decodes of each result
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -60,7 +60,6 @@ ON CONFLICT (episode) DO UPDATE SET outcome = excluded.outcome, final = excluded
     seconds = excluded.seconds, cost = excluded.cost, tokens = excluded.tokens, problem = excluded.problem,
     place = excluded.place
 """
-"""A row keeps the place in the order in which it was planned."""
 
 
 _COLUMNS = "episode, task, arm, seed, outcome, final, standard_error, evaluations, messages, seconds, cost, tokens, problem"
@@ -221,6 +220,8 @@ class Catalogue:
         self._held: bool | None = None
         self._behind = False
         self._problem = ""
+        self._tasks: dict[str, None] = {}
+        self._arms: dict[str, None] = {}
         # What was counted, with the number of changes at which it was: counted again only when something changed.
         self._sums_at: tuple[int, dict[str, int], tuple[float, float, float, float]] | None = None
         self._names_at: tuple[int, tuple[str, ...], tuple[str, ...]] | None = None
@@ -295,7 +296,7 @@ class Catalogue:
             if self._names_at is None or self._names_at[0] != self._database.total_changes:
                 tasks = self._database.execute("SELECT task FROM rows GROUP BY task ORDER BY min(rowid)")
                 arms = self._database.execute("SELECT arm FROM rows GROUP BY arm ORDER BY min(rowid)")
-                named = tuple(name for (name,) in tasks), tuple(name for (name,) in arms)
+                named = _planned_first(self._tasks, tasks), _planned_first(self._arms, arms)
                 self._names_at = (self._database.total_changes, *named)
             return self._names_at[1], self._names_at[2]
 
@@ -340,8 +341,9 @@ class Catalogue:
     def _catch_up(self) -> None:
         """Take what came since."""
         with self._database:
-            self._read_study()
+            # The index first: a row that is there already is not planned again, which is most of the work of a first look.
             self._read_index()
+            self._read_study()
             self._read_folders()
 
     def _read_study(self) -> None:
@@ -355,6 +357,8 @@ class Catalogue:
         except (NotServed, msgspec.DecodeError):
             return  # a folder of episodes without a plan is shown as it is
         self._study_seen = seen
+        self._tasks = dict.fromkeys(spec.task for spec in study.episodes)
+        self._arms = dict.fromkeys(spec.team.name for spec in study.episodes)
         self._database.executemany(
             "INSERT INTO rows (episode, task, arm, seed, outcome) VALUES (?, ?, ?, ?, 'waiting') ON CONFLICT DO NOTHING",
             ((_name(spec), spec.task, spec.team.name, spec.seeds.team) for spec in study.episodes),
@@ -374,7 +378,6 @@ class Catalogue:
             with open_inside(self._study, INDEX), open_index(path, read_only=True) as index:
                 if self._index_inode not in (0, inode) or index.count() < self._taken:
                     self._start_again()
-                    self._read_study()
                 self._index_inode = inode
                 for rows in self._chunks(index):
                     self._database.executemany(
@@ -429,6 +432,12 @@ class Catalogue:
                     " AND episode IN (SELECT episode FROM begun)",
                     (state,),
                 )
+
+
+def _planned_first(planned: dict[str, None], found: Iterable[tuple[str]]) -> tuple[str, ...]:
+    """Names in the order in which they were planned, then those that no plan has."""
+    names = [name for (name,) in found]
+    return (*(name for name in planned if name in names), *(name for name in names if name not in planned))
 
 
 def _name(spec: _Spec) -> str:
