@@ -1,20 +1,25 @@
 """Forks of offline teams: the same research up to a message, and then something else."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pytest
 from laboratory import play, play_on
+from test_model_roles import ANSWERS, by_tool
 
+from engine.effects import ModelCall
 from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import BadSpecification
 from engine.fork import fork_spec, read_origin
-from engine.journal import Decided, Posted, read_journal, without_measured
+from engine.journal import AnyRecord, Decided, Posted, Started, read_journal, without_measured
 from engine.messages import Envelope, Failed, IdeaRequest, ReviewRequest
+from engine.models.scripted import Scripted
 from engine.seeds import Seeds
 from roles import STRATEGIES, apply, named_team, parse_patch
 from roles.handover import check_fork
 
+Kind = TypeVar("Kind", bound=AnyRecord)
 FULL = named_team("full")
 SEED_5 = Seeds(task=1, team=5, evaluation=5)
 
@@ -25,6 +30,10 @@ def lines(folder: Path) -> list[bytes]:
 
 def posted(folder: Path) -> list[Posted]:
     return [record for record in read_journal(folder / "journal.jsonl") if isinstance(record, Posted)]
+
+
+def records(folder: Path, kind: type[Kind]) -> list[Kind]:
+    return [record for record in read_journal(folder / "journal.jsonl") if isinstance(record, kind)]
 
 
 async def forked(
@@ -203,3 +212,22 @@ async def test_the_head_names_where_a_fork_comes_from(tmp_path: Path) -> None:
 def test_a_fork_keeps_who_leads() -> None:
     with pytest.raises(BadSpecification, match="led by different members"):
         check_fork(FULL, named_team("solo"))
+
+
+async def test_a_model_takes_over_from_a_model_or_from_rules(tmp_path: Path) -> None:
+    models = {name: Scripted(by_tool(**ANSWERS), name=name) for name in ("a/one", "b/two", "c/three")}
+    team = apply(FULL, parse_patch("replace reviewer model a/one"))
+    await play(team, model={"a/one": models["a/one"]}, folder=tmp_path / "origin", evaluations=8)
+    origin = read_origin(tmp_path / "origin")
+    asked = len(models["a/one"].requests)
+    patches = ("model reviewer b/two", "replace coder model c/three")
+    for text in patches:
+        team = apply(team, parse_patch(text))
+
+    await play_on(tmp_path / "origin", fork_spec(origin, at=30, team=team), tmp_path / "fork", model=models)
+    calls = [r.effect.model for r in records(tmp_path / "fork", Started) if isinstance(r.effect, ModelCall)]
+
+    assert len(models["a/one"].requests) == asked
+    assert calls[0] == "a/one"
+    assert {"b/two", "c/three"} <= set(calls)
+    assert "a/one" not in calls[calls.index("b/two") :]
