@@ -78,7 +78,7 @@ def take_lease(folder: Path) -> Lease:
     path = folder / LEASE
     try:
         if not _make(path, holder):
-            _remove_stale(path, folder)
+            _remove_stale(path)
             if not _make(path, holder):
                 raise _held(path)
     except OSError as error:
@@ -86,6 +86,20 @@ def take_lease(folder: Path) -> Lease:
             f"cannot write in {folder}: {error.strerror or error}; free some space or choose another folder with --out"
         ) from error
     return Lease(folder, holder)
+
+
+def refuse_leased(folder: Path) -> None:
+    """Refuse a folder that a run on some node works on a copy of.
+
+    Raises:
+        OutputUnusable: naming the run.
+    """
+    path = folder / LEASE
+    try:
+        if path.exists() and _age(path) < LEASE_SECONDS:
+            raise _held(path)
+    except OSError:
+        return
 
 
 def _make(path: Path, holder: Holder) -> bool:
@@ -108,7 +122,7 @@ def _make(path: Path, holder: Holder) -> bool:
     return True
 
 
-def _remove_stale(path: Path, folder: Path) -> None:
+def _remove_stale(path: Path) -> None:
     """Remove the lease of a run that is gone.
 
     Raises:
@@ -116,7 +130,7 @@ def _remove_stale(path: Path, folder: Path) -> None:
     """
     stale = _read(path)
     try:
-        age = _file_system_now(folder) - path.stat().st_mtime
+        age = _age(path)
     except FileNotFoundError:
         return
     if age < LEASE_SECONDS:
@@ -135,12 +149,12 @@ def _remove_stale(path: Path, folder: Path) -> None:
     gone.unlink(missing_ok=True)
 
 
-def _file_system_now(folder: Path) -> float:
-    """The time on the clock that dates the folder's files."""
-    probe = folder / f"{LEASE}.{os.urandom(8).hex()}.partial"
+def _age(path: Path) -> float:
+    """Seconds since a file was changed, on the clock that dates the folder's files."""
+    probe = path.with_name(f"{LEASE}.{os.urandom(8).hex()}.partial")
     probe.write_bytes(b"")
     try:
-        return probe.stat().st_mtime
+        return probe.stat().st_mtime - path.stat().st_mtime
     finally:
         probe.unlink(missing_ok=True)
 

@@ -17,7 +17,7 @@ from typing import Final
 import trio
 
 from benchmarks.studies.lease import RENEW_SECONDS, Lease, take_lease
-from benchmarks.studies.study import refuse_strangers
+from benchmarks.studies.study import refuse_locked, refuse_strangers
 from engine.errors import OutputUnusable
 
 LAST_SECONDS: Final = 300.0
@@ -68,6 +68,7 @@ def _begin(folder: Path, own: Path) -> Lease:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         refuse_strangers(folder)
+        refuse_locked(folder)
         lease = take_lease(folder)
         try:
             # What an earlier run left on this node may be older than what another node has done since.

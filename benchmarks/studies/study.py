@@ -25,6 +25,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.studies.lease import refuse_leased
 from engine.episode import EpisodeSpec
 from engine.errors import BadSpecification, OutputUnusable, RecordDamaged
 from engine.index import Index, open_index
@@ -256,6 +257,7 @@ def _held(folder: Path) -> Generator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         refuse_strangers(folder)
+        refuse_leased(folder)
         lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise _unusable(folder, error) from error
@@ -274,6 +276,28 @@ def _held(folder: Path) -> Generator[None]:
                 ) from error
             raise _unusable(folder, error) from error
         yield
+    finally:
+        os.close(lock)
+
+
+def refuse_locked(folder: Path) -> None:
+    """Refuse a folder that a run on this machine works in.
+
+    Raises:
+        OutputUnusable: there is one.
+    """
+    try:
+        lock = os.open(folder / ".lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputUnusable(
+            f"another run is working in {folder}; wait for it, or name another folder with --out"
+        ) from error
+    except OSError:
+        return  # a file system without locks has no such run
     finally:
         os.close(lock)
 

@@ -47,7 +47,7 @@ _OPTIONS = {"seeds": "--seeds", "tasks": "TASK", "budget": "--budget", "feedback
     type=click.Choice(["both", "vacuous", "absorbed"]),
     default="both",
     show_default=True,
-    help="Nobody does it; another member does it; a column for each.",
+    help="Nobody does it; another member does it.",
 )
 @click.option(
     "--control", "controls", multiple=True, type=click.Choice([*CONTROLS, "none"]), help="[default: all]"

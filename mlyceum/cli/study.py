@@ -40,7 +40,7 @@ _SPREAD = "95 % interval, or points"
     "--scratch",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="On the node: work there, keep DIR of --out fresh.",
+    help="On the node's disk: work on a copy there.",
 )
 @click.option("--jobs", type=int, metavar="N", help="Episodes at once.  [default: by cores]")
 @click.option(

@@ -188,3 +188,16 @@ async def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None
             pass
 
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+
+
+async def test_work_in_the_folder_and_on_a_copy_of_it_keep_out_of_each_others_way(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+
+    async def work_on_a_copy() -> None:
+        async with open_scratch(folder, tmp_path / "node"):
+            with pytest.raises(OutputUnusable, match="is working in"), open_study(folder, SPECS):
+                pass
+
+    await work_on_a_copy()
+    with open_study(folder, SPECS), pytest.raises(OutputUnusable, match="another run is working in"):
+        await work_on_a_copy()
