@@ -15,6 +15,8 @@ from roles.ablation import Remove
 
 NAMES = ("hypothesizer", "coder", "experimenter", "reviewer")
 ANSWER_OF = {HYPOTHESIZE: "Hypothesis", CODE: "Patch", EXPERIMENT: "RunResult", REVIEW: "Review"}
+OPINIONS = {"Motion": ("Argument", "Vote"), "BidRequest": ("Bid",)}
+"""What is asked of every function beside its work, and how it is answered."""
 
 
 def every_team() -> Iterator[TeamSpec]:
@@ -49,6 +51,10 @@ def check_conversation(posted: list[Posted], started: list[Started], *, evaluati
             answers.setdefault(each.cause, []).append(each)
     for seq, request in requests.items():
         [answer] = answers[seq]
+        if type(request.body).__name__ in OPINIONS:
+            assert type(answer.body).__name__ in OPINIONS[type(request.body).__name__]
+            assert (answer.body.node, answer.body.function) == (request.body.node, request.to)  # type: ignore[union-attr]  # opinions have both
+            continue
         assert type(answer.body).__name__ == ANSWER_OF[request.to]  # type: ignore[index]  # it is in the table
         assert answer.body.node == request.body.node  # type: ignore[union-attr]  # requests and answers have nodes
         if request.to == EXPERIMENT:
