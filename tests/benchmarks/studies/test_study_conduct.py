@@ -24,6 +24,7 @@ from engine.bus import InfrastructureFailed
 from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import BadSpecification, EngineError, OutputUnusable
 from engine.index import open_index
+from engine.messages import ArtefactHash
 from engine.seeds import Seeds
 from engine.task import Score
 
@@ -178,7 +179,11 @@ async def test_what_does_not_fit_together_is_not_merged(tmp_path: Path) -> None:
 
 def ended(spec: EpisodeSpec) -> EpisodeResult:
     return EpisodeResult(
-        episode=spec.id, spec=spec, outcome="submitted", selected="a" * 64, final=Score(value=0.5)
+        episode=spec.id,
+        spec=spec,
+        outcome="submitted",
+        selected=ArtefactHash("a" * 64),
+        final=Score(value=0.5),
     )
 
 

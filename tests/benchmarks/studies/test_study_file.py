@@ -319,3 +319,11 @@ def test_the_studies_that_ship_resolve() -> None:
 def test_an_unknown_study_is_told_what_ships() -> None:
     with pytest.raises(UnknownName, match="unknown study 'flagshp'; did you mean 'flagship'"):
         find_study("flagshp")
+
+
+def test_the_study_file_of_the_docs_resolves(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "studies.md").read_text(encoding="utf-8")
+
+    resolved = resolve_file(load_study(write(tmp_path, page.split("```toml\n")[1].split("```")[0])))
+
+    assert len(resolved.plan.specs) == 12 * 7

@@ -17,6 +17,7 @@ from engine.budget import Budget
 from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import OutputUnusable
 from engine.index import open_index
+from engine.messages import ArtefactHash
 from engine.seeds import Seeds
 from engine.task import Score
 from roles.team import named_team
@@ -36,7 +37,11 @@ SPECS = tuple(spec_of(seed) for seed in (1, 2))
 
 def ended(spec: EpisodeSpec) -> EpisodeResult:
     return EpisodeResult(
-        episode=spec.id, spec=spec, outcome="submitted", selected="a" * 64, final=Score(value=0.5)
+        episode=spec.id,
+        spec=spec,
+        outcome="submitted",
+        selected=ArtefactHash("a" * 64),
+        final=Score(value=0.5),
     )
 
 
