@@ -17,7 +17,7 @@ from engine.errors import BadSpecification
 
 PUBLISHED_SPREAD: Final = 0.25
 """Pooled SD within cells (model and task) of the normalised final score of the 676 published MLGym runs, clipped to 0 … 1;
-`python -m benchmarks.calibration --only spread` recomputes it from the data (0.249)."""
+`python -m benchmarks.calibration --only spread` recomputes it from the data (0.250)."""
 LARGEST_STUDY: Final = 1_000_000
 
 

@@ -24,7 +24,8 @@ from benchmarks.calibration.laws import (
     published_laws,
     published_scores,
 )
-from benchmarks.statistics import PUBLISHED_SPREAD, pilot_spread
+from benchmarks.statistics import PUBLISHED_SPREAD, optimism_of_results, pilot_spread
+from tasks.registry import open_task
 from tests.shared_data import shared
 
 LAWS = {law.name: law for law in built_in_laws()}
@@ -125,6 +126,21 @@ def test_two_arms_of_one_team_run_through_the_engine():
     assert np.any(pairs[0, 0] != pairs[0, 1])
     again = np.concatenate(list(pipeline_pairs(1, 4)))
     assert np.array_equal(pairs, again)
+
+
+def test_what_selection_promised_and_held_is_read_from_episodes():
+    from benchmarks.calibration.pipeline import make_specs, run_group
+
+    task = open_task("planted")
+    results = run_group(task, make_specs(0, 4), seed=1)
+
+    promised, held, handed_in = optimism_of_results(results, {"planted": task.card}, "a")
+
+    assert promised.shape == held.shape == handed_in.shape == (1, 4)
+    assert not np.isnan(promised).any()
+    by_name = {result.spec.team.name: result.final.value for result in results if result.spec.seeds.task == 0}
+    baseline = task.card.baseline
+    assert handed_in[0, 0] == pytest.approx((by_name["a"] - baseline) / (1 - baseline))
 
 
 @pytest.mark.slow

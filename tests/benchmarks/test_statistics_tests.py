@@ -187,3 +187,14 @@ def test_two_runs_of_one_block_are_refused():
 
     with pytest.raises(BadSpecification, match="twice"):
         make_outcomes(twice)
+
+
+def test_some_methods_and_tasks_can_be_taken_out():
+    study = outcomes(np.arange(2 * 3 * 4, dtype=np.float64).reshape(2, 3, 4))
+
+    part = study.only(methods=["m1"], tasks=["t2", "t0"])
+
+    assert part.values.tolist() == [[[20, 21, 22, 23], [12, 13, 14, 15]]]
+    assert part.seeds == 4
+    with pytest.raises(UnknownName, match="t9"):
+        study.only(tasks=["t9"])
