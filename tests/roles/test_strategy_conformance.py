@@ -36,10 +36,10 @@ class Sleepy(NoisyJudge):
 
 
 class Fragile(HillMoves):
-    """Code whose author breaks down over every plan of one kind."""
+    """Code whose author breaks down over all but one kind of plan."""
 
     def write(self, point: Point) -> dict[str, bytes]:
-        if point["kind"] == "c":
+        if point["kind"] != "a":
             raise RuntimeError("the author gave up")
         return super().write(point)
 
