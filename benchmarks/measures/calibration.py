@@ -112,9 +112,9 @@ def rank_correlation(xs: Sequence[float], ys: Sequence[float]) -> float | None:
     if len(xs) < 3:
         return None
     a, b = _ranks(xs), _ranks(ys)
-    if a.std() == 0 or b.std() == 0:
+    if len(set(xs)) == 1 or len(set(ys)) == 1:
         return None
-    return float(np.mean((a - a.mean()) * (b - b.mean())) / (a.std() * b.std()))
+    return float(np.corrcoef(a, b)[0, 1])
 
 
 def _ranks(values: Sequence[float]) -> FloatArray:
