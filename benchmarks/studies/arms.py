@@ -13,6 +13,7 @@ from benchmarks.studies.donors import settled
 from benchmarks.studies.teams import Drivers, drive, is_driven_by_model, lacks_model
 from benchmarks.studies.toml_lines import FieldPath, dotted
 from engine.errors import BadSpecification, UnknownName, UserError
+from engine.messages import ARGUMENTS
 from engine.team import StrategySpec, TeamSpec
 from roles import apply, open_team, parse_patch
 from roles.catalogue import ROLES, SOLO
@@ -128,7 +129,7 @@ def product_arms(
         patch = words.get("patch", "none")
         arms.append(
             ArmDesign(
-                name="+".join(_safe(words[name]) for name in several),
+                name="+".join(_level_name(name, words[name]) for name in several),
                 team=words.get("team", "full"),
                 strategy=strategy if isinstance(strategy, StrategySpec) else None,
                 model=None if model in (None, "offline") else model,
@@ -146,6 +147,10 @@ def _level_text(level: str | int | StrategySpec) -> str:
         settings = ",".join(f"{name}={value}" for name, value in level.settings.items())
         return f"{level.kind}({settings})" if settings else level.kind
     return str(level)
+
+
+def _level_name(factor: str, level: str) -> str:
+    return f"{level}-in-flight" if factor == "in_flight" else _safe(level)
 
 
 def _safe(level: str) -> str:
@@ -247,7 +252,9 @@ def _control(kind: str, base: ArmDesign, name: str) -> ArmDesign | None:
 
 
 def placebo_arms(arms: Sequence[ArmDesign], donor: str) -> tuple[ArmDesign, ...]:
-    """For each arm that mutes topics, one in which they carry what another episode said, as long as what was said.
+    """For each arm that mutes topics or debates, one that hears what another episode said, as long as what was said.
+
+    Where an arm mutes a topic, the placebo is heard on it; where it debates, it stands in for the arguments.
 
     Args:
         arms: those before controls.
@@ -256,19 +263,28 @@ def placebo_arms(arms: Sequence[ArmDesign], donor: str) -> tuple[ArmDesign, ...]
     placebos: list[ArmDesign] = []
     for arm in arms:
         muted = [text for text in arm.patches if text.split()[:1] == ["mute"]]
-        if not muted:
+        debated = (_placebo(f"mute {ARGUMENTS}", donor),) if is_debate(team_of(arm)) else ()
+        if not muted and not debated:
             continue
         placebos.append(
             msgspec.structs.replace(
                 arm,
                 name=f"{arm.name}.placebo",
-                patches=tuple(_placebo(text, donor) if text in muted else text for text in arm.patches),
+                patches=(
+                    *(_placebo(text, donor) if text in muted else text for text in arm.patches),
+                    *debated,
+                ),
                 kind="control",
-                label=f"{arm.label or arm.name}, with a placebo instead of silence",
+                label=f"{arm.label or arm.name}, with a placebo",
                 levels={"control": "placebo", "of": arm.name},
             )
         )
     return tuple(placebos)
+
+
+def is_debate(team: TeamSpec) -> bool:
+    """Whether its members argue before they choose."""
+    return team.strategy.kind == "debate"
 
 
 def _placebo(mute: str, donor: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from benchmarks.studies.arms import FieldFault, check_contrast, field, settled_arm, team_of
+from benchmarks.studies.arms import FieldFault, check_contrast, field, is_debate, settled_arm, team_of
 from benchmarks.studies.design import DESIGN_VERSION, ArmDesign, BlockOrder, Contrast, Design, Shard
 from benchmarks.studies.plan import MLGYM_STEPS, Plan, make_spec, open_sized
 from benchmarks.studies.teams import is_driven_by_model
@@ -248,10 +248,11 @@ def _notes(design: Design, teams: Mapping[str, TeamSpec]) -> tuple[str, ...]:
     placebos = {arm.levels.get("of") for arm in design.arms if arm.levels.get("control") == "placebo"}
     for arm in design.arms:
         muted = [each.topic for each in teams[arm.name].interpositions if each.kind == "mute"]
-        if muted and arm.kind == "treatment" and arm.name not in placebos:
+        does = [f"mutes {', '.join(muted)}"] * bool(muted) + ["debates"] * is_debate(teams[arm.name])
+        if does and arm.kind == "treatment" and arm.name not in placebos:
             notes.append(
-                f"{arm.name} mutes {', '.join(muted)} and has no placebo beside it: what silence does and what "
-                'shorter messages do are not told apart; give placebo = "DIR/EPISODE"'
+                f"{arm.name} {' and '.join(does)} and has no placebo beside it: what was said and that anything was "
+                'are not told apart; give placebo = "DIR/EPISODE"'
             )
     if design.contrasts and design.primary is None:
         notes.append("no comparison was named as the primary one beforehand: all are exploratory")

@@ -23,6 +23,7 @@ from benchmarks.studies.teams import is_driven_by_model
 from engine.budget import Budget
 from engine.errors import BadSpecification
 from engine.seeds import Seeds
+from engine.team import StrategySpec
 from roles.team import named_team
 
 MODEL = "openai/gpt-4o-mini"
@@ -229,6 +230,15 @@ def test_an_arm_that_mutes_gets_a_placebo_of_what_another_episode_said() -> None
         ("quiet", "full"),
         ("quiet", "quiet.placebo"),
     ]
+
+
+def test_an_arm_that_debates_gets_a_placebo_in_place_of_the_arguments() -> None:
+    debate = ArmDesign(name="debate", strategy=StrategySpec(kind="debate"))
+
+    (placebo,) = placebo_arms((ArmDesign(name="full"), debate), "a" * 64)
+
+    assert placebo.patches == (f"placebo arguments {'a' * 64}",)
+    assert team_of(placebo).strategy.kind == "debate"
 
 
 def test_silence_without_a_placebo_is_noted() -> None:
