@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.offline.arms import ARMS
+from benchmarks.offline.curves import CURVE_SEED
 from benchmarks.report.evidence import Evidence
 from benchmarks.report.sources import Source
 from benchmarks.statistics.anytime import CurvePoint, mean_curve, on_grid
@@ -57,6 +58,7 @@ class _ScoreKey(msgspec.Struct):
     task: str
     artefact: str
     split: str
+    seed: int = 0
 
 
 class _ScoreValue(msgspec.Struct):
@@ -112,10 +114,10 @@ def _final_steps(evidence: Evidence, results: Sequence[EpisodeResult]) -> dict[s
             continue
         source = folders[result.episode]
         finals = known.setdefault(source.folder, _finals(source))
-        found = [(chosen.evaluations, (result.spec.task, chosen.artefact)) for chosen in result.standing]
+        scale = evidence.scales[result.spec.task]
+        found = [(chosen.evaluations, (scale.card.id, chosen.artefact)) for chosen in result.standing]
         if not all(key in finals for _, key in found):
             return None
-        scale = evidence.scales[result.spec.task]
         values = [scale.normalise(finals[key]) for _, key in found]
         steps[result.episode] = _steps(
             [n for n, _ in found], [scale.floor if v is None else v for v in values]
@@ -156,7 +158,7 @@ def _offline_teams() -> dict[str, str]:
 
 
 def _finals(source: Source) -> dict[tuple[str, str], float | None]:
-    """Final scores in ``scores.jsonl``, by task and artefact: the first on record."""
+    """Final scores in ``scores.jsonl``, by task and artefact: one seed for all where taken afterwards."""
     finals: dict[tuple[str, str], float | None] = {}
     try:
         with (source.folder / "scores.jsonl").open("rb") as file:
@@ -168,7 +170,9 @@ def _finals(source: Source) -> dict[tuple[str, str], float | None]:
                 except msgspec.DecodeError:
                     continue  # a torn last line, while a run writes
                 if entry.key.split == "final":
-                    finals.setdefault((entry.key.task, entry.key.artefact), entry.score.value)
+                    key = (entry.key.task, entry.key.artefact)
+                    if entry.key.seed == CURVE_SEED or key not in finals:
+                        finals[key] = entry.score.value
     except OSError:
         return {}
     return finals

@@ -11,7 +11,9 @@ _UNFIT = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MARKS = frozenset({"Mn", "Me"})
 _MARKS_IN_A_ROW = 3
 """More combining marks than this on one letter climb over the lines around it."""
-_MARKDOWN = re.compile(r"([\\`*_\[\]|~>$@]|^[#+=!-]|(?<=^\d)[.)]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
+_MARKDOWN = re.compile(
+    r"([\\`*_\[\]|~>$@]|^[#+=-](?=\s|$)|(?<=^\d)[.)](?=\s)|:(?=//)|(?<=www)\.)", re.IGNORECASE
+)
 """What begins a mark or a list, and what makes an address a link."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

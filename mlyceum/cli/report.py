@@ -5,10 +5,15 @@ from pathlib import Path
 
 import click
 import msgspec
+import trio
 
+from benchmarks.report.evidence import make_evidence
 from benchmarks.report.report import PAGE, Report, make_report, write_report
+from benchmarks.report.rescoring import rescore
+from benchmarks.report.sources import read_sources
 from benchmarks.report.wording import arm_name, verdict
 from mlyceum.cli.output import json_option, print_json, stdout_console
+from mlyceum.single_error import single_error
 
 
 class WrittenReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,9 +43,12 @@ class EffectLine(msgspec.Struct, frozen=True, kw_only=True):
 @click.command("report")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: DIR/report]")
+@click.option(
+    "--rescore", "is_rescored", is_flag=True, help="First take finals of all that stood, for curves."
+)
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in a browser.")
 @json_option
-def command(folder: Path, *, out: Path | None, is_opened: bool, as_json: bool) -> None:
+def command(folder: Path, *, out: Path | None, is_rescored: bool, is_opened: bool, as_json: bool) -> None:
     """Write a report on the study in DIR: report.html, report.md with figures/, and tables/ as CSV and Parquet.
 
     DIR is what `mlyceum run` or `mlyceum study` wrote, finished or not, or a folder of such folders.
@@ -49,8 +57,12 @@ def command(folder: Path, *, out: Path | None, is_opened: bool, as_json: bool) -
     \b
     Examples:
       mlyceum report runs/latest
-      mlyceum report runs/ablation --out paper/supplement
+      mlyceum report runs/ablation --rescore --out paper/supplement
     """  # noqa: D301 - click reads the escape as a sign to keep these lines
+    if is_rescored:
+        evidence = make_evidence(read_sources(folder))
+        with single_error():
+            trio.run(lambda: rescore(evidence))
     report = make_report(folder)
     files = write_report(report, out if out is not None else folder / "report")
     if as_json:

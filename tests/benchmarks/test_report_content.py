@@ -161,7 +161,9 @@ def test_other_patches_are_contrasts_too(tmp_path: Path) -> None:
 def test_shapley_shares_need_all_subsets_and_say_so(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "s", [("full", spread(HIGH)), (without("reviewer"), spread(LOW))])
 
-    assert "need all 16 subsets of the 4 roles, and the study holds 2" in said(make_report(folder), "roles")
+    assert "need all 16 subsets of the 4 roles. The study holds 2 with roles vacuous" in said(
+        make_report(folder), "roles"
+    )
 
 
 def test_a_lock_names_question_contrasts_and_pilots(tmp_path: Path) -> None:

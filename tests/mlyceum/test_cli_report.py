@@ -50,6 +50,19 @@ def test_an_unfinished_study_is_reported_as_such(tmp_path: Path, capsys: pytest.
     assert "unfinished: 1 of 2 episodes" in called.out
 
 
+def test_rescoring_makes_curves_of_finals(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = call(capsys, "report", study, "--out", tmp_path / "feedback")
+    after = call(capsys, "report", study, "--rescore", "--out", tmp_path / "finals")
+
+    assert before.status == after.status == 0, after
+    assert "These curves are of feedback" in (tmp_path / "feedback" / "report.md").read_text(encoding="utf-8")
+    assert "The normalised final score of what stood" in (tmp_path / "finals" / "report.md").read_text(
+        encoding="utf-8"
+    )
+
+
 @pytest.mark.parametrize(("name", "says"), [("nowhere", "does not exist"), ("empty", "not a study's folder")])
 def test_what_is_no_study_is_said_in_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, says: str

@@ -167,11 +167,17 @@ def _table(findings: Findings) -> Table:
             )
             for effect in findings.effects
         ),
-        note=(
-            f"{findings.family} comparisons share Holm's correction; a primary one pays for none. r: correlation achieved "
-            "within blocks; near 0, pairing bought nothing."
-        ),
+        note=(f"{_family(findings)} r: correlation achieved within blocks; near 0, pairing bought nothing."),
     )
+
+
+def _family(findings: Findings) -> str:
+    primary = (
+        " A primary one is a family of its own." if any(e.contrast.primary for e in findings.effects) else ""
+    )
+    if findings.family < 2:
+        return f"No correction: no comparison shares a family.{primary}"
+    return f"{findings.family} comparisons share Holm's correction.{primary}"
 
 
 def _by_task(findings: Findings, tasks: tuple[str, ...]) -> Table:

@@ -25,24 +25,25 @@ def section(findings: Findings) -> Section | None:
     blocks: list[Block] = []
     shares: list[ShapleyShare] = []
     senses: tuple[Sense, ...] = ("vacuous", "absorbed")
+    wanted = 2 ** len(roles)
+    held = {sense: subsets_of(evidence, roles, sense) for sense in senses}
+    short = [sense for sense in senses if len(held[sense]) < wanted or evidence.outcomes is None]
     for sense in senses:
-        subsets = subsets_of(evidence, roles, sense)
-        wanted = 2 ** len(roles)
-        if not is_offline(evidence):
-            continue
-        if len(subsets) < wanted or evidence.outcomes is None:
-            blocks.append(
-                Notice(
-                    text=(
-                        f"No Shapley shares with roles {sense}: they need all {wanted} subsets of the {len(roles)} "
-                        "roles, and the "
-                        f"study holds {len(subsets)}."
-                    )
+        if sense not in short and evidence.outcomes is not None and is_offline(evidence):
+            generator = np.random.default_rng(RESAMPLING_SEED)
+            shares += shapley_shares(
+                evidence.outcomes, held[sense], roles, removal=sense, generator=generator
+            )
+    if short and is_offline(evidence):
+        counts = listed([f"{len(held[sense])} with roles {sense}" for sense in short])
+        blocks.append(
+            Notice(
+                text=(
+                    f"No Shapley shares: they need all {wanted} subsets of the {len(roles)} roles. The study holds "
+                    f"{counts}."
                 )
             )
-            continue
-        generator = np.random.default_rng(RESAMPLING_SEED)
-        shares += shapley_shares(evidence.outcomes, subsets, roles, removal=sense, generator=generator)
+        )
     if not is_offline(evidence):
         blocks.append(
             Notice(text="Shapley shares are shown for offline studies alone: here a model drives an arm.")
