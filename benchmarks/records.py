@@ -149,6 +149,17 @@ def load_aup_table(path: Path) -> dict[str, PublishedAup]:
     return table
 
 
+def result_lines(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Each line of ``results.jsonl.gz`` with its place in words, for errors.
+
+    Raises:
+        BadSpecification: when the file is missing, damaged, or has lines that are no runs.
+    """
+    path = folder / RESULTS_NAME
+    for number, raw in _lines(path):
+        yield f"{path}, line {number}", raw
+
+
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     number = 0
     try:
