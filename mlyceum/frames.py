@@ -241,6 +241,10 @@ class StudyFrames:
     def _done(self) -> Mapping[str, EpisodeResult]:
         return {result.episode: result for result in self.results}
 
+    def finals_of(self, spec: EpisodeSpec) -> Mapping[ArtefactHash, float]:
+        """Final scores that the study knows of artefacts of an episode's task; the team never saw them."""
+        return self._finals.of(spec)
+
     @cached_property
     def _finals(self) -> "_Finals":
         return _Finals(self.folder / "scores.jsonl")

@@ -17,6 +17,7 @@ COMMANDS = {
     "ablate": "take roles from a team, in both senses, beside its controls",
     "fork": "go on from a message of an episode with another team",
     "merge": "bring the shards of a study together",
+    "export": "write a study as tables, trajectories, or runs of W&B",
     "watch": "how a running study gets on, from another terminal",
     "show": "read an episode: messages, hypotheses, diffs, scores",
     "report": "write a study's report: one HTML page, Markdown, tables",

@@ -17,6 +17,7 @@ from engine.messages import ArtefactHash, Brief, Failed, MemberId
 from engine.scheduler import Limit
 from engine.task import Finding, Measured, Score
 from engine.workspace.interface import IsolationReport
+from roles import named_team
 
 BEGAN = 1_790_000_000.0
 """When the run of these records began, seconds since 1970: 2026-09-21T14:13:20Z."""
@@ -137,7 +138,8 @@ def write_watched(
 
 def specs_of(*teams: str, seeds: int, task: str = "t") -> list[EpisodeSpec]:
     """Specifications of tasks that need not exist."""
-    return [episode_spec(task, team, seed, evaluations=4) for seed in range(1, seeds + 1) for team in teams]
+    named = [named_team(team) for team in teams]
+    return [episode_spec(task, team, seed, evaluations=4) for seed in range(1, seeds + 1) for team in named]
 
 
 def many_rows(study: Path, results: Sequence[EpisodeResult]) -> None:
