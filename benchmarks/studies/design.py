@@ -162,8 +162,21 @@ def read_whole_lock(folder: Path) -> Lock | None:
     """
     path = folder / LOCK
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Lock)
+        content = path.read_bytes()
+        version = msgspec.json.decode(content, type=_Versioned).version
+        if version != DESIGN_VERSION:
+            raise RecordDamaged(
+                f"{path} is of version {version}, this program reads {DESIGN_VERSION}; read it with the program that "
+                "wrote it"
+            )
+        return msgspec.json.decode(content, type=Lock)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
         raise RecordDamaged(f"{path} cannot be read ({error}); restore it from a copy") from error
+
+
+class _Versioned(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked at first: other versions may have other fields."""
+
+    version: int

@@ -13,6 +13,7 @@ from benchmarks.studies.implied import study_text
 from benchmarks.studies.locking import make_lock
 from benchmarks.studies.resolving import Resolved, parse_shard
 from benchmarks.studies.running import WORKSPACES, check_workspace, limits_for
+from benchmarks.studies.study import point_latest_at
 from benchmarks.studies.study_file import Loaded, find_study, load_study, resolve_file
 from engine.errors import BadSpecification
 from mlyceum.cli.output import json_option, make_table, print_json, stdout_console
@@ -155,6 +156,8 @@ def run_study_here(
                 scratch=scratch,
             )
         )
+    if folder.parent == RUNS:
+        point_latest_at(folder)
     if summary is None:
         click.echo(f"mlyceum: interrupted; the same command goes on from here ({folder})", err=True)
         return INTERRUPTED
