@@ -17,13 +17,14 @@ from typing import Final
 import trio
 
 from benchmarks.studies.lease import RENEW_SECONDS, Lease, take_lease
+from benchmarks.studies.looks import LOOKS
 from benchmarks.studies.study import refuse_locked, refuse_strangers
 from engine.errors import OutputUnusable
 
 LAST_SECONDS: Final = 300.0
 """Most that the last bringing up to date may take once a run is cancelled."""
 _INDEX: Final = "index.sqlite"
-_PLAIN: Final = ("secret", "scores.jsonl", "looks.jsonl", "study.toml", "study.lock", "study.json")
+_PLAIN: Final = ("secret", "scores.jsonl", "study.toml", "study.lock", "study.json")
 
 
 @asynccontextmanager
@@ -74,7 +75,7 @@ def _begin(folder: Path, own: Path) -> Lease:
             # What an earlier run left on this node may be older than what another node has done since.
             shutil.rmtree(own, ignore_errors=True)
             own.mkdir(parents=True)
-            for name in (*_PLAIN, _INDEX):
+            for name in (*_PLAIN, LOOKS, _INDEX):
                 if (folder / name).exists():
                     shutil.copy2(folder / name, own / name)
             for name in ("artefacts", "episodes"):
@@ -126,6 +127,7 @@ class _Mirror:
                 self._bring_tree(self._source / name)
             for name in _PLAIN:
                 self._bring_file(self._source / name)
+            self._bring_looks()
             if index is not None:
                 self._put(index, self._target / _INDEX)
                 index.unlink()
@@ -155,6 +157,16 @@ class _Mirror:
             # The journal, which has just been copied, holds what it held.
             if not (self._source / early.relative_to(self._target)).exists():
                 early.unlink(missing_ok=True)
+
+    def _bring_looks(self) -> None:
+        """Lines that are not there yet: a report may have looked at the folder meanwhile."""
+        here, there = self._source / LOOKS, self._target / LOOKS
+        if not here.exists():
+            return
+        known = set(there.read_bytes().splitlines()) if there.exists() else set[bytes]()
+        if lines := [line for line in here.read_bytes().splitlines() if line not in known]:
+            with there.open("ab") as file:
+                file.write(b"".join(line + b"\n" for line in lines))
 
     def _bring_file(self, path: Path) -> None:
         try:

@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from benchmarks.studies import lease as leases
 from benchmarks.studies.lease import LEASE, LEASE_SECONDS, RENEW_SECONDS, Lease, take_lease
+from benchmarks.studies.looks import read_looks, record_look
 from benchmarks.studies.scratch import open_scratch
 from benchmarks.studies.study import open_study
 from engine.budget import Budget
@@ -206,3 +207,13 @@ async def test_work_in_the_folder_and_on_a_copy_of_it_keep_out_of_each_others_wa
     await work_on_a_copy()
     with open_study(folder, SPECS), pytest.raises(OutputUnusable, match="another run is working in"):
         await work_on_a_copy()
+
+
+async def test_looks_taken_at_the_folder_meanwhile_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+
+    async with open_scratch(folder, tmp_path / "node") as work:
+        record_look(folder, by="report", complete_blocks=1, blocks=2)
+        record_look(work, by="study", complete_blocks=2, blocks=2)
+
+    assert [look.by for look in read_looks(folder)] == ["report", "study"]
