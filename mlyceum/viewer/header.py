@@ -26,6 +26,8 @@ def _facts(view: EpisodeView) -> list[tuple[str, Text]]:
         width = f", {team.in_flight} in flight" if team.in_flight > 1 else ""
         facts.append(("team", Text(f"{team.name}, strategy {team.strategy.kind}{width}")))
         facts.append(("patches", Text("; ".join(team.patches) or "none")))
+        if view.spec.fork is not None:
+            facts.append(("fork", Text(f"of {view.spec.fork.origin} after message {view.spec.fork.at}")))
     facts.append(("driven by", Text(drivers(view))))
     if view.head is not None:
         seeds = view.head.seeds

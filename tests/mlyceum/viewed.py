@@ -212,7 +212,8 @@ def write_many(study: Path, episodes: int, *, padding: int = 4_000) -> Path:
     connection.commit()
     connection.close()
     (study / "study.json").write_bytes(msgspec.json.encode({"version": 1, "episodes": specs, "runs": []}))
-    put_journal(study, specs[0].id, hostile_records(study))
+    opened, *records = hostile_records(study)
+    put_journal(study, specs[0].id, [msgspec.structs.replace(opened, episode=specs[0].id), *records])
     return study
 
 
