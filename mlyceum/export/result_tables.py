@@ -119,7 +119,7 @@ def headline(results: Iterable[EpisodeResult], cards: Mapping[str, TaskCard]) ->
         ),
         notes=(
             f"Tasks: {len(outcomes.tasks)}. No interval below {FEWEST_BLOCKS} blocks a task.",
-            "Mean: Student's t; interquartile mean: bootstrap over blocks; failure rate: Wilson.",
+            "Mean and interquartile mean: bootstrap over blocks (expanded BCa); failure rate: Wilson.",
             "Intervals that overlap do not mean that two arms are alike: compare arms in pairs (mlyceum report).",
         ),
     )

@@ -198,3 +198,23 @@ def test_some_methods_and_tasks_can_be_taken_out():
     assert part.seeds == 4
     with pytest.raises(UnknownName, match="t9"):
         study.only(tasks=["t9"])
+
+
+def test_a_method_that_ran_in_few_blocks_shows_its_points_beside_others_with_intervals():
+    values = rng().random((2, 1, 12))
+    values[1, 0, 8:] = np.nan
+
+    many, few = headlines(outcomes(values), generator=rng(), resamples=200)
+
+    assert (many.mean.method, few.mean.method) == ("expanded-bca", "points")
+    assert few.mean.points == tuple(values[1, 0, :8])
+    assert few.missing == 4
+
+
+def test_sensitivity_to_failures_has_the_headlines_intervals():
+    study = outcomes(rng().random((1, 1, 12)))
+
+    head = headlines(study, generator=rng(), resamples=4000)[0]
+    ruled = failure_sensitivity(study, rules=["count"], generator=rng(), resamples=4000)[0]
+
+    assert ruled.means["m0"] == head.mean

@@ -12,6 +12,7 @@ _METHODS = {
     "t": "Student's t over blocks",
     "expanded-bca": "BCa bootstrap over blocks at expanded levels",
     "bca": "BCa bootstrap over blocks",
+    "expanded-percentile": "percentile bootstrap over blocks at expanded levels",
     "percentile": "percentile bootstrap over blocks",
     "wilson": "Wilson's over runs",
 }
