@@ -102,4 +102,4 @@ def most_in_flight(posted: list[Posted]) -> int:
     return most
 
 
-__all__ = ["bodies", "check_episode", "led_by", "lines", "read", "teams_of"]
+__all__ = ["bodies", "check_episode", "led_by", "lines", "most_in_flight", "read", "teams_of"]

@@ -8,7 +8,15 @@ import msgspec
 import numpy as np
 import pytest
 import trio
-from conformance.strategy_suite import bodies, check_episode, led_by, lines, read, teams_of
+from conformance.strategy_suite import (
+    bodies,
+    check_episode,
+    led_by,
+    lines,
+    most_in_flight,
+    read,
+    teams_of,
+)
 from laboratory import HillMoves, HillTask, NoisyJudge, play, truth
 from trio.testing import MockClock
 
@@ -61,6 +69,13 @@ async def test_the_budget_is_kept_and_something_is_handed_in(
     result = await play(team, evaluations=evaluations, folder=tmp_path)
 
     check_episode(tmp_path, result, evaluations=evaluations, in_flight=in_flight)
+
+
+@pytest.mark.parametrize("strategy", EVERY)
+async def test_the_declared_number_of_nodes_is_in_progress(strategy: str, tmp_path: Path) -> None:
+    await play(led_by(strategy, in_flight=3), evaluations=14, folder=tmp_path)
+
+    assert most_in_flight(read(tmp_path)[0]) == 3
 
 
 @pytest.mark.parametrize(("strategy", "team"), WITHOUT_ROLES, ids=[team.name for _, team in WITHOUT_ROLES])
