@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from benchmarks.studies.lease import LEASE, LEASE_SECONDS
 from benchmarks.studies.study import StudyRecord, read_study
 from engine.budget import AXES, Axis
 from engine.episode import EpisodeSpec
@@ -252,6 +253,7 @@ class StudyWatch:
         self._without_score: Counter[Cell] = Counter()
         self._spent: dict[str, float] = {}
         self._finals: dict[str, Best] = {}
+        self._strangers: list[bytes] = []
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -282,6 +284,9 @@ class StudyWatch:
         self._specs = {spec.id: spec for spec in self._record.episodes}
         self._asked = Counter(_cell(spec) for spec in self._specs.values())
         self._caps = {axis: cap for axis in AXES if (cap := self._cap(axis)) is not None}
+        strangers, self._strangers = self._strangers, []
+        for result in strangers:  # of episodes that this study had not asked for until now
+            self._add_result(result)
         for episode, reason in self._failed().items():
             self._say("failed", episode, reason)
 
@@ -317,6 +322,8 @@ class StudyWatch:
         except ValueError:
             return  # of another version: what reads for evidence says so
         spec = self._specs.get(result.episode)
+        if spec is None:
+            self._strangers.append(blob)
         if spec is None or result.episode in self._done:
             return
         cell = (spec.task, spec.team.name)
@@ -469,6 +476,9 @@ class StudyWatch:
             return "no study yet"
         if self.is_complete:
             return "complete"
+        lease = _stamp(self.folder / LEASE)[2] / 1e9
+        if now - lease < LEASE_SECONDS:  # a run elsewhere, which works on its own disk and sends what it has
+            return "running"
         held = is_held(self.folder / ".lock")
         if (
             held is None

@@ -311,3 +311,28 @@ def test_the_line_on_the_state_says_all_that_a_log_needs(running: StudyWatch) ->
     os.close(lock)
 
     assert line.startswith("study: running, 5 of 8 episodes ended, 1 running, 2 waiting; time left: about ")
+
+
+def test_a_run_on_another_node_is_known_by_its_lease(running: StudyWatch) -> None:
+    (running.folder / ".lock").touch()
+    lease = running.folder / ".lease"
+    lease.touch()
+
+    os.utime(lease, (BEGAN, BEGAN))
+
+    assert running.snapshot(BEGAN + 200).state == "running"
+    assert running.snapshot(BEGAN + 2000).state == "idle"
+
+
+def test_a_study_that_grows_counts_what_had_ended_before_it_was_known(tmp_path: Path) -> None:
+    specs = specs_of("full", seeds=3)
+    results = [(ended(spec, 0.5, seconds=3), 3.0) for spec in specs]
+    study = write_watched(tmp_path / "s", results=results, specs=specs[:2])
+    watch = StudyWatch(study)
+    watch.refresh()
+    before = watch.snapshot(BEGAN).ended
+
+    write_watched(study, results=[], specs=specs)
+    watch.refresh()
+
+    assert (before, watch.snapshot(BEGAN).ended, watch.is_complete) == (2, 3, True)
