@@ -211,18 +211,33 @@ def write(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_sigterm_ends_a_shard_like_ctrl_c_and_the_same_command_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", [(), ("--scratch", "node")])
+def test_sigterm_ends_a_shard_like_ctrl_c_and_the_same_command_goes_on(
+    where: tuple[str, ...], tmp_path: Path
+) -> None:
     """What Slurm sends before it takes a node away, and what it starts again after a requeue."""
     write(tmp_path)
-    command = [*COMMAND, "study", "tiny.toml", "--shard", "1/2", "--set", "budget.evaluations=60", *FAST]
+    command = [
+        *COMMAND,
+        "study",
+        "tiny.toml",
+        "--shard",
+        "1/2",
+        "--set",
+        "budget.evaluations=20",
+        *FAST,
+        *where,
+    ]
     started = subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True)
-    folder = tmp_path / "runs" / "tiny.shards" / "1-of-2"
-    while not any(folder.glob("episodes/*/journal.jsonl")) and started.poll() is None:
+    while not any(tmp_path.glob("**/journal.jsonl")) and started.poll() is None:
         time.sleep(0.02)
     started.send_signal(signal.SIGTERM)
-    _, said = started.communicate(timeout=60)
+    _, said = started.communicate(timeout=120)
+    folder = tmp_path / "runs" / "tiny.shards" / "1-of-2"
 
     assert (started.returncode, "the same command goes on from here" in said) == (130, True)
+    assert any(folder.glob("episodes/*/journal.jsonl"))
+    assert not (folder / ".lease").exists()
     again = subprocess.run(
         command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
     )
