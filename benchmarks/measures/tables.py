@@ -2,8 +2,10 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
+_FIGURE = re.compile(r"\**[-+]?\d[\d.,]*(e[-+]?\d+)?%?\**( †| of \d+)?")
 ABSENT = "-"
 """What stands where a figure is not defined."""
 
@@ -36,4 +38,4 @@ def _escaped(cell: str) -> str:
 
 
 def _is_figure(cell: str) -> bool:
-    return cell[:1].isdigit() or cell[:1] in "-+." or cell == ABSENT
+    return cell == ABSENT or _FIGURE.fullmatch(cell) is not None

@@ -65,13 +65,13 @@ def actions_by_step(runs: Sequence[Behaviour]) -> tuple[StepRow, ...]:
 
 
 def _row(name: str, runs: Sequence[Behaviour]) -> ActionRow:
-    counts = Counter(kind for run in runs for kind in run.kinds)
+    counts: Counter[ActionKind] = Counter(kind for run in runs for kind in run.kinds)
     steps = [len(run.kinds) for run in runs]
     return ActionRow(
         name=name,
         runs=len(runs),
         mean_steps=fmean(steps),
         median_steps=float(median(steps)),
-        counts={kind: counts[kind] for kind in KINDS},
+        counts={kind: counts.get(kind, 0) for kind in KINDS},
         environment_seconds=fmean(sum(run.step_seconds) for run in runs),
     )

@@ -1,6 +1,7 @@
 """The report's pictures as Vega-Lite: areas, profiles, cost, endings, actions, and how the ranking moves."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from benchmarks.published.actions import ActionRow, StepRow
@@ -14,7 +15,7 @@ from benchmarks.reference import reference
 Spec = dict[str, object]
 INK: Final = "#1b1f24"
 FAINT: Final = "#d0d7de"
-GREY: Final = "#8c959f"
+GREY: Final = "#6e7781"
 BLUE: Final = "#0072b2"
 ORANGE: Final = "#d55e00"
 _KIND_COLOURS: Final = (
@@ -45,7 +46,7 @@ def aup_figure(view: View) -> Spec:
     y = {"field": "method", "type": "nominal", "sort": order, "title": None, "axis": {"grid": True}}
     x = {
         "field": "aup", "type": "quantitative", "scale": {"zero": False, "nice": True},
-        "title": f"area under the profile (at most {view.best_attempt.t_max:g})",
+        "title": f"area under the profile (at most {view.best_attempt.t_max:g})", "axis": {"tickCount": 7},
     }  # fmt: skip
     return _whole(
         width=460,
@@ -62,7 +63,7 @@ def aup_figure(view: View) -> Spec:
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 75, "opacity": 1},
-                "encoding": {"y": y, "x": x, "color": _kind(), "shape": {"field": "kind", "legend": None}},
+                "encoding": {"y": y, "x": x, "color": _kind(), "shape": _kind(shape=True)},
             },
         ],
     )
@@ -71,21 +72,18 @@ def aup_figure(view: View) -> Spec:
 def profile_figure(profiles: Sequence[Profile], order: Sequence[str]) -> Spec:
     """A panel a method: its two profiles over those of all others in grey."""
     titles = [title_of(method) for method in order]
-    own = [
-        {"method": title_of(p.method), "kind": p.kind, "t": t, "share": share}
+    own: list[Spec] = [
+        {"panel": title_of(p.method), "kind": p.kind, "t": t, "share": share}
         for p in profiles
         for t, share in p.points
     ]
-    everybody = [
-        {"other": f"{p.method} {p.kind}", "t": t, "share": share}
+    behind: list[Spec] = [
+        {"panel": title, "other": p.method, "t": t, "share": share}
+        for title in titles
         for p in profiles
         if p.kind == ATTEMPT
         for t, share in p.points
     ]
-    grey = {
-        "data": {"values": [{"panel": title, **row} for title in titles for row in everybody]},
-        "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 0.7, "color": FAINT},
-    }
     x = {
         "field": "t",
         "type": "quantitative",
@@ -100,15 +98,12 @@ def profile_figure(profiles: Sequence[Profile], order: Sequence[str]) -> Spec:
         "scale": {"domain": [0, 1]},
         "axis": {"tickCount": 3},
     }
-    rows = [{"panel": row["method"], **row} for row in own]
-    values = [*grey_rows(titles, everybody), *rows]
-    del grey
+    header = {"labelFontSize": 11, "labelFontWeight": 600, "labelAnchor": "start"}
+    thin: Spec = {"type": "line", "interpolate": "step-after", "strokeWidth": 0.8, "color": FAINT}
+    thick: Spec = {"type": "line", "interpolate": "step-after", "strokeWidth": 2}
     return _whole(
-        data={"values": values},
-        facet={
-            "field": "panel", "type": "nominal", "sort": titles, "title": None,
-            "header": {"labelFontSize": 11, "labelFontWeight": 600, "labelAnchor": "start"},
-        },
+        data={"values": [*behind, *own]},
+        facet={"field": "panel", "type": "nominal", "sort": titles, "title": None, "header": header},
         columns=4,
         spec={
             "width": 150,
@@ -116,58 +111,60 @@ def profile_figure(profiles: Sequence[Profile], order: Sequence[str]) -> Spec:
             "layer": [
                 {
                     "transform": [{"filter": "isValid(datum.other)"}],
-                    "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 0.8, "color": FAINT},
+                    "mark": thin,
                     "encoding": {"x": x, "y": y, "detail": {"field": "other"}},
                 },
                 {
                     "transform": [{"filter": "!isValid(datum.other)"}],
-                    "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2},
+                    "mark": thick,
                     "encoding": {"x": x, "y": y, "color": _kind()},
                 },
             ],
         },
-    )  # fmt: skip
-
-
-def grey_rows(titles: Sequence[str], rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
-    """The same curves once for each panel, to be drawn behind its own."""
-    return [{"panel": title, **row} for title in titles for row in rows]
+    )
 
 
 def cost_figure(rows: Sequence[CostRow]) -> Spec:
     """Area of best attempt against the listed cost of a run, on a log axis; each model by its name."""
-    values = [
-        {"method": title_of(row.method), "cost": row.listed_cost_usd, "aup": row.best_attempt_aup}
+    points = [
+        (title_of(row.method), row.listed_cost_usd, row.best_attempt_aup)
         for row in rows
-        if row.listed_cost_usd is not None and row.best_attempt_aup is not None
+        if row.listed_cost_usd and row.best_attempt_aup is not None
     ]
     x = {
-        "field": "cost", "type": "quantitative", "title": "USD a run, from tokens and MLGym's prices (log scale)",
-        "scale": {"type": "log", "nice": False, "padding": 60}, "axis": {"values": [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10], "format": "~g"},
-    }  # fmt: skip
+        "field": "cost",
+        "type": "quantitative",
+        "title": "USD a run, from tokens and MLGym's prices (log scale)",
+        "scale": {"type": "log", "nice": False, "padding": 80},
+        "axis": {"values": [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10], "format": "~g"},
+    }
     y = {
         "field": "aup",
         "type": "quantitative",
         "title": "area under the profile, best attempt",
         "scale": {"zero": False, "padding": 14},
     }
-    placed = _beside(values)
+    sides = (
+        ("right", "left", 8, 0),
+        ("left", "right", -8, 0),
+        ("above", "center", 0, -11),
+        ("below", "center", 0, 13),
+    )
+    names = [
+        {
+            "transform": [{"filter": f"datum.side === '{side}'"}],
+            "mark": {"type": "text", "align": align, "dx": dx, "dy": dy, "fontSize": 11, "color": INK},
+            "encoding": {"x": x, "y": y, "text": {"field": "method", "type": "nominal"}},
+        }
+        for side, align, dx, dy in sides
+    ]
+    dots = {"type": "point", "filled": True, "size": 70, "opacity": 1, "color": BLUE}
     return _whole(
         width=560,
         height=330,
-        data={"values": placed},
-        layer=[
-            {"mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "color": BLUE}, "encoding": {"x": x, "y": y}},
-            *(
-                {
-                    "transform": [{"filter": f"datum.side === '{side}'"}],
-                    "mark": {"type": "text", "align": align, "dx": dx, "dy": dy, "fontSize": 11, "color": INK},
-                    "encoding": {"x": x, "y": y, "text": {"field": "method", "type": "nominal"}},
-                }
-                for side, align, dx, dy in (("right", "left", 8, 0), ("left", "right", -8, 0), ("above", "center", 0, -11), ("below", "center", 0, 13))
-            ),
-        ],
-    )  # fmt: skip
+        data={"values": _beside(points, 560, 330)},
+        layer=[{"mark": dots, "encoding": {"x": x, "y": y}}, *names],
+    )
 
 
 def exit_figure(rows: Sequence[ExitRow], *, first: str) -> Spec:
@@ -183,7 +180,13 @@ def exit_figure(rows: Sequence[ExitRow], *, first: str) -> Spec:
         field="ending",
         domain=ENDINGS,
         colours=_ENDING_COLOURS,
-        x={"field": "runs", "type": "quantitative", "title": f"runs of each {first}", "stack": "zero"},
+        x={
+            "field": "runs",
+            "type": "quantitative",
+            "title": f"runs of each {first}",
+            "stack": "zero",
+            "scale": {"nice": False},
+        },
     )
 
 
@@ -216,13 +219,14 @@ def step_figure(rows: Sequence[StepRow]) -> Spec:
         for row in rows
         for place, kind in enumerate(KINDS)
     ]
+    ticks = {"values": [1, *range(5, 51, 5)], "labelAngle": 0}
     return _whole(
         width=620,
         height=260,
         data={"values": values},
         mark={"type": "bar", "width": {"band": 1}},
         encoding={
-            "x": {"field": "step", "type": "ordinal", "title": "step", "axis": {"values": [1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50], "labelAngle": 0}},
+            "x": {"field": "step", "type": "ordinal", "title": "step", "axis": ticks},
             "y": {"field": "runs", "type": "quantitative", "title": "runs", "stack": "zero"},
             "color": _colour("kind", KINDS, _KIND_COLOURS),
             "order": {"field": "place", "type": "quantitative"},
@@ -233,20 +237,26 @@ def step_figure(rows: Sequence[StepRow]) -> Spec:
 def ranking_figure(shifts: Sequence[RankShift]) -> Spec:
     """Places in each view, a line a method; those that move are drawn strong."""
     views = list(shifts[0].place) if shifts else []
-    short = {view: f"{place}" for place, view in enumerate(views)}
-    names = ["as published", "invalid runs out", "self-reported metric out, too"]
+    last = len(views) - 1
     values = [
-        {
-            "method": title_of(shift.method), "at": int(short[view]), "place": shift.place[view],
-            "moves": "up" if shift.place[views[-1]] < shift.place[views[0]] else "down" if shift.place[views[-1]] > shift.place[views[0]] else "stays",
-        }
-        for shift in shifts
-        for view in views
-    ]  # fmt: skip
+        {"method": title_of(s.method), "at": at, "place": s.place[view], "moves": _moves(s, views)}
+        for s in shifts
+        for at, view in enumerate(views)
+    ]
     x = {
-        "field": "at", "type": "quantitative", "scale": {"domain": [-0.9, 2.9]}, "title": None,
-        "axis": {"values": [0, 1, 2], "labelExpr": f"{names}[datum.value]", "grid": False, "orient": "top", "domain": False, "ticks": False},
-    }  # fmt: skip
+        "field": "at",
+        "type": "quantitative",
+        "scale": {"domain": [-0.9, last + 0.9]},
+        "title": None,
+        "axis": {
+            "values": list(range(len(views))),
+            "labelExpr": f"{views}[datum.value]",
+            "grid": False,
+            "orient": "top",
+            "domain": False,
+            "ticks": False,
+        },
+    }
     y = {
         "field": "place",
         "type": "quantitative",
@@ -254,33 +264,46 @@ def ranking_figure(shifts: Sequence[RankShift]) -> Spec:
         "axis": None,
     }
     colour = {
-        "field": "moves", "type": "nominal", "legend": None,
+        "field": "moves",
+        "type": "nominal",
+        "legend": None,
         "scale": {"domain": ["up", "down", "stays"], "range": [BLUE, ORANGE, GREY]},
-    }  # fmt: skip
-    ends = [("right", 0, -10), ("left", 2, 10)]
+    }
+    # Where several share a place, one label names them all.
+    names = [
+        {
+            "transform": [
+                {"filter": f"datum.at === {at}"},
+                {"aggregate": [{"op": "values", "as": "who"}], "groupby": ["at", "place", "moves"]},
+                {"calculate": f"datum.place + '. ' + {_WHO}", "as": "said"},
+            ],
+            "mark": {"type": "text", "align": align, "dx": dx, "fontSize": 11},
+            "encoding": {"x": x, "y": y, "color": colour, "text": {"field": "said", "type": "nominal"}},
+        }
+        for align, at, dx in (("right", 0, -10), ("left", last, 10))
+    ]
+    line = {"type": "line", "point": {"filled": True, "size": 50}, "strokeWidth": 2}
     return _whole(
         width=560,
         height=330,
         data={"values": values},
         layer=[
-            {
-                "mark": {"type": "line", "point": {"filled": True, "size": 50}, "strokeWidth": 2},
-                "encoding": {"x": x, "y": y, "color": colour, "detail": {"field": "method"}},
-            },
-            *(
-                {
-                    "transform": [{"filter": f"datum.at === {at}"}, {"calculate": "datum.place + '. ' + datum.method" if at == 0 else "datum.method + ' (' + datum.place + ')'", "as": "said"}],
-                    "mark": {"type": "text", "align": align, "dx": dx, "fontSize": 11},
-                    "encoding": {"x": x, "y": y, "color": colour, "text": {"field": "said", "type": "nominal"}},
-                }
-                for align, at, dx in ends
-            ),
+            {"mark": line, "encoding": {"x": x, "y": y, "color": colour, "detail": {"field": "method"}}},
+            *names,
         ],
-    )  # fmt: skip
+    )
+
+
+_WHO: Final = "join(pluck(datum.who, 'method'), ', ')"
+
+
+def _moves(shift: RankShift, views: Sequence[str]) -> str:
+    change = shift.place[views[-1]] - shift.place[views[0]]
+    return "up" if change < 0 else "down" if change > 0 else "stays"
 
 
 def _bars(
-    values: Sequence[dict[str, object]],
+    values: Sequence[Mapping[str, object]],
     *,
     order: Sequence[str],
     field: str,
@@ -312,22 +335,52 @@ def _colour(field: str, domain: Sequence[str], colours: Sequence[str]) -> Spec:
     }
 
 
-def _kind() -> Spec:
-    return {"field": "kind", "type": "nominal", "title": None, "scale": _PAIR, "legend": {"orient": "bottom"}}
+def _kind(*, shape: bool = False) -> Spec:
+    scale = {**_PAIR, "range": ["circle", "square"]} if shape else _PAIR
+    return {"field": "kind", "type": "nominal", "title": None, "scale": scale, "legend": {"orient": "bottom"}}
 
 
-def _beside(values: Sequence[dict[str, object]]) -> list[dict[str, object]]:
-    """Where each name stands beside its point, so that names of neighbours do not cover each other."""
-    placed: list[dict[str, object]] = []
-    for value in sorted(values, key=lambda v: (float(str(v["aup"])), float(str(v["cost"])))):
-        sides = [
-            str(p["side"]) for p in placed if abs(float(str(p["aup"])) - float(str(value["aup"]))) < 0.012
-        ]
-        side = next(
-            s for s in ("right", "left", "above", "below", "right") if s not in sides or len(sides) > 3
-        )
-        placed.append({**value, "side": side})
+_SIDES: Final = {"right": (8, 0.0), "left": (-8, 1.0), "above": (0, 0.5), "below": (0, 0.5)}
+"""Where a label may stand: shift in points, and which part of its width lies left of the point."""
+
+
+def _beside(points: Sequence[tuple[str, float, float]], width: int, height: int) -> list[Spec]:
+    """Where each name stands beside its point, so that none covers a point or another name.
+
+    Args:
+        points: (name, cost, area).
+        width: of the plot, in points.
+        height: of the plot, in points.
+    """
+    logs, areas = [math.log(cost) for _, cost, _ in points], [area for *_, area in points]
+    across, up = (max(max(each) - min(each), 1e-9) for each in (logs, areas))
+    spots = [
+        ((log - min(logs)) / across * width * 0.8, (area - min(areas)) / up * height * 0.9)
+        for log, area in zip(logs, areas, strict=True)
+    ]
+    taken: list[tuple[float, float, float]] = [(x - 6, x + 6, y) for x, y in spots]
+    placed: list[Spec] = []
+    for (name, cost, area), (x, y) in zip(points, spots, strict=True):
+        boxes = {side: _box(name, x, y, side) for side in _SIDES}
+        free = [side for side, box in boxes.items() if not any(_touch(box, other) for other in taken)]
+        side = free[0] if free else "right"
+        taken.append(boxes[side])
+        placed.append({"method": name, "cost": cost, "aup": area, "side": side})
     return placed
+
+
+def _box(name: str, x: float, y: float, side: str) -> tuple[float, float, float]:
+    shift, part = _SIDES[side]
+    long = 6.2 * len(name)
+    return (
+        x + shift - part * long,
+        x + shift + (1 - part) * long,
+        y + {"above": 12, "below": -12}.get(side, 0),
+    )
+
+
+def _touch(a: tuple[float, float, float], b: tuple[float, float, float]) -> bool:
+    return a[0] < b[1] and b[0] < a[1] and abs(a[2] - b[2]) < 12
 
 
 def _name(name: str) -> str:

@@ -83,8 +83,8 @@ def sheets_of(report: PublishedReport) -> tuple[Sheet, ...]:
     """Every table, in the order in which they are read."""
     first = report.views[0]
     return (
-        sheets.score_sheet(first, report.flags, submission=False),
-        sheets.score_sheet(first, report.flags, submission=True),
+        sheets.score_sheet(first, report.views[1], submission=False),
+        sheets.score_sheet(first, report.views[1], submission=True),
         sheets.aup_sheet(first),
         sheets.flag_sheet(report.flags),
         sheets.ranking_sheet(report.ranking_attempt, submission=False),

@@ -71,11 +71,13 @@ def title_of(method: str) -> str:
     return next((known.title for known in reference().methods if known.name == method), method)
 
 
-def score_sheet(view: View, flags: Sequence[Flag], *, submission: bool) -> Sheet:
-    """A row a task, a column a method; the best method's score in bold, unearned ones marked."""
+def score_sheet(view: View, valid: View, *, submission: bool) -> Sheet:
+    """A row a task, a column a method; the best score in bold; marked where it is another without invalid runs."""
     tables = view.pool.submission if submission else view.pool.attempt
     methods = _methods(tables)
-    unearned = {(flag.task, flag.method) for flag in flags if flag.known_invalid}
+    earned = {
+        table.task: table.scores for table in (valid.pool.submission if submission else valid.pool.attempt)
+    }
     kind = "submission" if submission else "attempt"
     rows: list[tuple[Cell, ...]] = []
     marked: list[tuple[int, int]] = []
@@ -88,12 +90,12 @@ def score_sheet(view: View, flags: Sequence[Flag], *, submission: bool) -> Sheet
         for column, (method, score) in enumerate(zip(methods, scores, strict=True), start=2):
             if score is not None and score == best:
                 bold.append((place, column))
-            if (table.task, method) in unearned:
+            if score != earned[table.task].get(method):
                 marked.append((place, column))
     return Sheet(
         name=f"best-{kind}",
         title=f"Best {kind}@{view.pool.k}",
-        note="Best of four runs, on each task's own metric; bold: best of the row; †: the run did not earn it; -: no usable run.",
+        note="On the task's own metric; bold: best of the row; †: that run did not earn it; -: no usable run.",
         columns=("task", "better is", *(title_of(method) for method in methods)),
         rows=tuple(rows),
         marked=tuple(marked),
@@ -253,7 +255,7 @@ def cost_sheet(rows: Sequence[CostRow]) -> Sheet:
     return Sheet(
         name="costs",
         title="Cost of a run against AUP",
-        note="USD a run: from tokens and MLGym's list of prices, and as runs recorded it. Means over runs with a trajectory.",
+        note="USD a run, from tokens and MLGym's prices, and as recorded: means over runs with a trajectory.",
         columns=(
             "model",
             "runs",

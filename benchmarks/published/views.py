@@ -18,7 +18,7 @@ from benchmarks.scores import TaskScores, methods_of
 
 PUBLISHED = "as published"
 WITHOUT_INVALID = "invalid runs out"
-HONEST = "invalid runs and the self-reported metric out"
+HONEST = "self-reported metric out, too"
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
