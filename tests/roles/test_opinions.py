@@ -112,6 +112,14 @@ async def test_only_the_winner_of_a_vote_is_written_and_run(tmp_path: Path) -> N
     assert any(int(each.chosen.removeprefix("node ")) not in ballots for each in decided)
 
 
+async def test_several_debates_are_held_at_once(tmp_path: Path) -> None:
+    """Ideas for one debate count as one node in progress."""
+    await play(led_by("debate", in_flight=3), evaluations=9, folder=tmp_path)
+
+    requests = [each.body for each in read(tmp_path)[0] if each.sender == "strategy"]
+    assert [type(each) for each in requests[:10]] == [IdeaRequest] * 9 + [Motion]
+
+
 async def test_a_vote_decides_what_stands_and_can_overrule_a_review(tmp_path: Path) -> None:
     for seed in range(1, 5):
         await play(
