@@ -73,13 +73,13 @@ class Evidence:
     runs: tuple[Run, ...]
     pilots: int
 
-    @property
+    @cached_property
     def arms(self) -> tuple[str, ...]:
         """Those with a result, in the order of the design."""
         seen = {run.arm for run in self.runs}
         return tuple(arm.name for arm in self.design.arms if arm.name in seen)
 
-    @property
+    @cached_property
     def tasks(self) -> tuple[str, ...]:
         """Those with a result, in the order of the design."""
         seen = {run.task for run in self.runs}
@@ -125,7 +125,11 @@ class Evidence:
 
     def team(self, arm: str) -> TeamSpec:
         """The team of an arm, as it ran."""
-        return next(result.spec.team for result in self.results if result.spec.team.name == arm)
+        return self._teams[arm]
+
+    @cached_property
+    def _teams(self) -> dict[str, TeamSpec]:
+        return {result.spec.team.name: result.spec.team for result in self.results}
 
     def label(self, arm: str) -> str:
         """What an arm is called before people."""

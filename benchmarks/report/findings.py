@@ -10,6 +10,7 @@ from benchmarks.statistics.comparison import Comparison, compare, paired_differe
 from benchmarks.statistics.figures import mean_over_blocks
 from benchmarks.statistics.headline import Headline, Sensitivity, failure_sensitivity, headlines
 from benchmarks.statistics.outcomes import FloatArray, Outcomes
+from benchmarks.statistics.permutation import holm
 from benchmarks.studies.design import Contrast
 
 RESAMPLING_SEED = 20_261_125
@@ -35,6 +36,23 @@ class Effect:
     p: float
     removal: Removal | None
     points: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskEffect:
+    """One contrast on one task alone: exploratory.
+
+    Attributes:
+        effect: the contrast, over all tasks.
+        task: which.
+        found: treatment less control there.
+        p: corrected over all contrasts on all tasks.
+    """
+
+    effect: Effect
+    task: str
+    found: Comparison
+    p: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +85,8 @@ class Findings:
     sensitivity: tuple[Sensitivity, ...]
     """Empty where nothing failed."""
     effects: tuple[Effect, ...]
+    by_task: tuple[TaskEffect, ...]
+    """On every task with a reference, those too that enter no mean; empty where there is one task."""
     not_run: tuple[Contrast, ...]
     """Contrasts of which an arm has no result yet."""
     spends: tuple[Spend, ...]
@@ -90,11 +110,15 @@ def find(evidence: Evidence) -> Findings:
     outcomes = evidence.outcomes
     present = set(evidence.arms)
     known = [c for c in evidence.design.contrasts if {c.treatment, c.control} <= present]
+    effects = () if outcomes is None else _effects(evidence, outcomes, known)
     return Findings(
         evidence=evidence,
         headlines=() if outcomes is None else headlines(outcomes, generator=_generator()),
-        sensitivity=() if outcomes is None or not outcomes.failed.any() else failure_sensitivity(outcomes),
-        effects=() if outcomes is None else _effects(evidence, outcomes, known),
+        sensitivity=()
+        if outcomes is None or not outcomes.failed.any()
+        else failure_sensitivity(outcomes, generator=_generator()),
+        effects=effects,
+        by_task=_by_task(evidence, effects),
         not_run=tuple(c for c in evidence.design.contrasts if c not in known),
         spends=tuple(_spend(evidence, arm) for arm in evidence.arms),
     )
@@ -119,6 +143,27 @@ def _effects(evidence: Evidence, outcomes: Outcomes, contrasts: list[Contrast]) 
             points=paired_differences(outcomes, contrast.treatment, contrast.control),
         )
         for contrast in contrasts
+    )
+
+
+def _by_task(evidence: Evidence, effects: tuple[Effect, ...]) -> tuple[TaskEffect, ...]:
+    """Each contrast on each task; p corrected over all of them together."""
+    tasks = [task for task in evidence.tasks if evidence.scales[task].reference is not None]
+    if len(tasks) < 2:
+        return ()
+    found: list[tuple[Effect, str, Comparison]] = []
+    for task in tasks:
+        outcomes = evidence.outcomes_of(task)
+        assert outcomes is not None  # it has a reference
+        there = [e for e in effects if {e.contrast.treatment, e.contrast.control} <= set(outcomes.methods)]
+        pairs = [(e.contrast.treatment, e.contrast.control) for e in there]
+        # Few draws: of these, only differences and tests are shown, which take none.
+        compared = compare(outcomes, pairs, generator=_generator(), resamples=100)
+        found += [(effect, task, each) for effect, each in zip(there, compared, strict=True)]
+    corrected = holm([each.test.p for _, _, each in found])
+    return tuple(
+        TaskEffect(effect=effect, task=task, found=each, p=p)
+        for (effect, task, each), p in zip(found, corrected, strict=True)
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.offline.curves import Curve
+from benchmarks.studies.design import LOCK
 from benchmarks.studies.study import RunRecord, StudyRecord, read_study
 from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import RecordDamaged, UserError
@@ -77,7 +78,7 @@ def read_sources(folder: Path) -> Sources:
     """Read a study's folder, or a folder of such folders (as `benchmarks.offline` makes, one a task).
 
     Raises:
-        NoReport: it is no study, or nothing in it has ended.
+        NoReport: it is no study, several that do not belong together, or nothing in it has ended.
         RecordDamaged: a file of it cannot be read.
     """
     if not folder.is_dir():
@@ -89,6 +90,9 @@ def read_sources(folder: Path) -> Sources:
             f"{folder} is not a study's folder (it has no {STUDY} and no {INDEX}); name one that `mlyceum run --out` wrote"
         )
     sources = Sources(folder=folder, each=tuple(_read(each) for each in folders))
+    if len(folders) > 1 and not _belong_together(sources):
+        names = ", ".join(each.name for each in folders[:5]) + (" …" if len(folders) > 5 else "")
+        raise NoReport(f"{folder} holds studies that do not belong together ({names}); name one of them")
     if not sources.results:
         planned = len(sources.planned)
         raise NoReport(
@@ -100,6 +104,14 @@ def read_sources(folder: Path) -> Sources:
 def is_study(folder: Path) -> bool:
     """Whether a folder holds a study's files itself."""
     return (folder / STUDY).is_file() or (folder / INDEX).is_file()
+
+
+def _belong_together(sources: Sources) -> bool:
+    """Whether folders are parts of one study: no lock of their own, one leading team and budget, each its own tasks."""
+    tasks = [task for source in sources.each for task in tasks_of(source.planned)]
+    heads = {(specs[0].team.name, specs[0].budget) for source in sources.each if (specs := source.planned)}
+    locked = any((source.folder / LOCK).exists() for source in sources.each)
+    return not locked and len(set(tasks)) == len(tasks) and len(heads) == 1
 
 
 def _below(folder: Path) -> list[Path]:

@@ -75,7 +75,7 @@ tbody tr:hover>*{background:var(--tint)}
 figure{margin:0 0 1.6rem}
 figcaption{color:var(--soft);font-size:.9rem;max-width:46rem;margin:.5rem 0 .7rem}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,16.5rem),1fr));gap:1rem .8rem;
-  align-items:end}
+  align-items:start}
 .single svg,.panels svg{display:block;max-width:100%;height:auto}.panels svg{width:100%}
 .panel{font-weight:600;font-size:.875rem;line-height:1.3;margin:0 0 .2rem}
 .narrow{display:none}

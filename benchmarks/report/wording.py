@@ -1,13 +1,13 @@
 """How a report says numbers, arms and effects; one place, so that no two sections say them differently."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from benchmarks.report.evidence import Evidence
 from benchmarks.statistics.comparison import Comparison
-from benchmarks.statistics.interval import Interval
+from benchmarks.statistics.interval import Interval, IntervalMethod
 from benchmarks.studies.teams import is_driven_by_model
 from engine.errors import EngineError
 from engine.team import TeamSpec
@@ -17,6 +17,18 @@ NONE = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 SIGNIFICANT = 0.05
 """Corrected p up to which an effect is said to be told apart from nothing."""
+
+
+METHODS: dict[IntervalMethod, str] = {
+    "t": "Student's t over blocks",
+    "expanded-bca": "BCa bootstrap over blocks at expanded levels",
+    "bca": "BCa bootstrap over blocks",
+    "expanded-percentile": "percentile bootstrap over blocks at expanded levels",
+    "percentile": "percentile bootstrap over blocks",
+    "wilson": "Wilson's over runs",
+    "points": "none, points instead",
+}
+"""How intervals are made, in words."""
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +95,12 @@ def share_with_interval(interval: Interval) -> str:
 
 def _bare(share: float) -> str:
     return percent(share).removesuffix(" %")
+
+
+def methods(intervals: Iterable[Interval]) -> str:
+    """The methods by which intervals were made, as a sentence lists them."""
+    used = {interval.method for interval in intervals}
+    return listed([said for method, said in METHODS.items() if method in used])
 
 
 def blocks(count: int) -> str:

@@ -14,7 +14,7 @@ from benchmarks.report.sources import NoReport
 from benchmarks.studies.design import ArmDesign, Contrast, Design, Lock
 from benchmarks.studies.looks import read_looks
 from engine.budget import Budget
-from engine.errors import BadSpecification, RecordDamaged
+from engine.errors import RecordDamaged
 from engine.seeds import Seeds
 from engine.task import Finding
 from roles import named_team
@@ -223,11 +223,11 @@ def test_a_folder_of_studies_is_one_report(tmp_path: Path) -> None:
     assert len(report.findings.evidence.runs) == 48
 
 
-def test_one_episode_in_two_folders_is_refused(tmp_path: Path) -> None:
+def test_studies_that_do_not_belong_together_are_not_mixed(tmp_path: Path) -> None:
     for name in "ab":
         write_study(tmp_path / "all" / name, [("full", spread(HIGH))])
 
-    with pytest.raises(BadSpecification, match="two folders hold"):
+    with pytest.raises(NoReport, match=r"do not belong together \(a, b\); name one of them"):
         make_report(tmp_path / "all")
 
 
@@ -274,3 +274,15 @@ def test_every_picture_says_what_it_shows(tmp_path: Path) -> None:
     assert len(panels) >= 4
     assert all(panel.alt for panel in panels)
     assert len({panel.name for panel in panels}) == len(panels)
+
+
+def test_what_holds_on_single_tasks_is_said_to_be_exploratory(tmp_path: Path) -> None:
+    for task, high, low in (("battle-of-sexes", HIGH, LOW), ("prisoners-dilemma", 2.5, 2.5)):
+        arms = [("full", spread(high, 20)), (without("reviewer"), spread(low, 20, seed=4))]
+        write_study(tmp_path / "all" / task, arms, task=task)
+
+    report = make_report(tmp_path / "all")
+
+    assert "Where: of 2 differences on single tasks" in said(report)
+    assert "no reviewer (vacuous): battle-of-sexes (\N{MINUS SIGN}0.7" in said(report)
+    assert {each.task for each in report.findings.by_task} == {"battle-of-sexes", "prisoners-dilemma"}

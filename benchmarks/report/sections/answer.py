@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from benchmarks.report.document import Block, Listing, Notice, Paragraph, Section
 from benchmarks.report.findings import Effect, Findings
-from benchmarks.report.sections.contrasts import forest
+from benchmarks.report.sections.contrasts import effect_name, forest
 from benchmarks.report.wording import (
     arm_name,
     blocks,
@@ -40,6 +40,8 @@ def section(findings: Findings) -> Section:
             Paragraph(text=_roles_opening(findings)),
             Listing(items=tuple(_role_sentences(findings, roles))),
         ]
+    if findings.by_task:
+        made += _where(findings)
     if others:
         made += [] if roles else [forest(findings)]
         made += [
@@ -85,6 +87,26 @@ def _sense_in_short(roles: tuple[Effect, ...], sense: str) -> str:
     ]
     text = "; ".join(part for part in parts if part)
     return f"{text}." if text else ""
+
+
+def _where(findings: Findings) -> list[Block]:
+    """On which tasks effects are told apart, with p corrected over all contrasts on all tasks."""
+    items: list[str] = []
+    for effect in findings.effects:
+        seen = [
+            f"{each.task} ({signed(each.found.difference.estimate)}, {bounds(each.found.difference, plus=True)})"
+            for each in findings.by_task
+            if each.effect is effect and verdict(each.found, each.p) in {"better", "worse"}
+        ]
+        if seen:
+            items.append(f"{effect_name(findings, effect)}: {listed(seen)}")
+    opening = (
+        f"Where: of {len(findings.by_task)} differences on single tasks, these are told apart from nothing after Holm's "
+        "correction over all of them (exploratory):"
+    )
+    if not items:
+        return [Paragraph(text=f"{opening[:-1].replace('these are', 'none is')}.")]
+    return [Paragraph(text=opening), Listing(items=tuple(items))]
 
 
 def _sense(effect: Effect) -> str:

@@ -6,8 +6,10 @@ from benchmarks.report.charts import BLUE, GREEN, GREY, ORANGE, Dot, dot_plot
 from benchmarks.report.document import Block, Figure, Notice, Panel, Paragraph, Row, Section, Table, columns
 from benchmarks.report.findings import Effect, Findings
 from benchmarks.report.wording import (
+    NONE,
     arm_name,
     listed,
+    methods,
     number,
     p_value,
     share_with_interval,
@@ -52,9 +54,8 @@ def section(findings: Findings) -> Section:
         ),
         _table(findings),
     ]
-    tasks = findings.evidence.headline_tasks
-    if len(tasks) > 1:
-        blocks.append(_by_task(findings, tasks))
+    if findings.by_task:
+        blocks += [_task_forests(findings), _by_task(findings)]
     return Section(name="contrasts", title="Contrasts", blocks=tuple(blocks))
 
 
@@ -69,9 +70,10 @@ def _caption(findings: Findings) -> str:
             "Large marks are mean paired differences, small rings the differences of single blocks: too few for "
             "intervals."
         )
+    how = methods(effect.found.difference for effect in findings.effects)
     return (
-        "Marks are mean paired differences, bars their 95 % intervals (Student's t over blocks; not corrected for "
-        "the number of comparisons, p is)."
+        f"Marks are mean paired differences, bars their 95 % intervals ({how}). They are not corrected for the number of "
+        "comparisons; p is."
     )
 
 
@@ -180,20 +182,60 @@ def _family(findings: Findings) -> str:
     return f"{findings.family} comparisons share Holm's correction.{primary}"
 
 
-def _by_task(findings: Findings, tasks: tuple[str, ...]) -> Table:
+def _by_task(findings: Findings) -> Table:
+    tasks = tuple(dict.fromkeys(each.task for each in findings.by_task))
+    cells = {
+        (id(each.effect), each.task): with_interval(each.found.difference, plus=True)
+        for each in findings.by_task
+    }
     return Table(
-        caption="The same differences on each task alone: exploratory, not corrected for the number of comparisons.",
+        caption="The same differences on each task alone: exploratory. Intervals are not corrected for their number.",
         columns=columns("contrast", *tasks, numbers="t" + "n" * len(tasks)),
         rows=tuple(
             Row(
                 cells=(
                     effect_name(findings, effect),
-                    *(
-                        with_interval(interval, plus=True)
-                        for interval in (effect.found.by_task[task] for task in tasks)
-                    ),
+                    *(cells.get((id(effect), task), NONE) for task in tasks),
                 )
             )
             for effect in findings.effects
         ),
+    )
+
+
+def _task_forests(findings: Findings) -> Figure:
+    tasks = dict.fromkeys(each.task for each in findings.by_task)
+    panels: list[Panel] = []
+    for place, task in enumerate(tasks, 1):
+        there = [each for each in findings.by_task if each.task == task]
+        dots = [
+            Dot(
+                label=effect_name(findings, each.effect),
+                estimate=each.found.difference.estimate,
+                low=each.found.difference.low,
+                high=each.found.difference.high,
+                points=each.found.difference.points,
+                group=group_of(findings, each.effect),
+            )
+            for each in there
+            if not np.isnan(each.found.difference.estimate)
+        ]
+        said = "; ".join(f"{d.label} {signed(d.estimate)}" for d in dots)
+        panels.append(
+            Panel(
+                name=f"effects-{place}",
+                title=task,
+                alt=f"Forest plot of paired differences on {task}: {said}.",
+                wide=dot_plot(
+                    dots, _GROUPS, x_title="difference in normalised score", zero=True, narrow=True
+                ),
+            )
+        )
+    return Figure(
+        title="Effects, a task a panel",
+        caption=(
+            "As above, on each task alone; scales differ. Rings are single blocks, where there are too few for an "
+            "interval."
+        ),
+        panels=tuple(panels),
     )

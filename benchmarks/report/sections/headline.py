@@ -3,19 +3,11 @@
 from benchmarks.report.charts import BLUE, GREY, ORANGE, Dot, dot_plot
 from benchmarks.report.document import Block, Figure, Notice, Panel, Paragraph, Row, Section, Table, columns
 from benchmarks.report.findings import Findings
-from benchmarks.report.wording import arm_name, listed, number, share_with_interval, with_interval
+from benchmarks.report.wording import arm_name, listed, methods, number, share_with_interval, with_interval
 from benchmarks.statistics.headline import Headline
 from benchmarks.statistics.interval import FEWEST_BLOCKS
 
 _GROUPS = (("leading arm", BLUE, "circle"), ("treatment", GREY, "circle"), ("control", ORANGE, "square"))
-_METHODS = {
-    "t": "Student's t over blocks",
-    "expanded-bca": "BCa bootstrap over blocks at expanded levels",
-    "bca": "BCa bootstrap over blocks",
-    "expanded-percentile": "percentile bootstrap over blocks at expanded levels",
-    "percentile": "percentile bootstrap over blocks",
-    "wilson": "Wilson's over runs",
-}
 
 
 def section(findings: Findings) -> Section:
@@ -112,19 +104,13 @@ def _row(findings: Findings, each: Headline) -> Row:
 
 
 def _methods(findings: Findings) -> str:
-    def used(methods: set[str]) -> str:
-        return listed([_METHODS[m] for m in sorted(methods) if m in _METHODS])
-
-    parts = [
-        ("mean", {each.mean.method for each in findings.headlines}),
-        ("IQM", {each.interquartile_mean.method for each in findings.headlines}),
-        ("failures", {each.failure_rate.method for each in findings.headlines}),
-    ]
-    return (
-        "Intervals: "
-        + "; ".join(f"{name}: {said}" for name, methods in parts if (said := used(set(methods))))
-        + "."
+    heads = findings.headlines
+    parts = (
+        ("mean", [each.mean for each in heads]),
+        ("IQM", [each.interquartile_mean for each in heads]),
+        ("failures", [each.failure_rate for each in heads]),
     )
+    return "Intervals: " + "; ".join(f"{name}: {methods(intervals)}" for name, intervals in parts) + "."
 
 
 def _sensitivity(findings: Findings) -> Table:
