@@ -58,8 +58,8 @@ def actions_by_step(runs: Sequence[Behaviour]) -> tuple[StepRow, ...]:
     last = max((len(run.kinds) for run in runs), default=0)
     rows: list[StepRow] = []
     for step in range(1, last + 1):
-        kinds = Counter(run.kinds[step - 1] for run in runs if len(run.kinds) >= step)
-        counts = {kind: kinds[kind] for kind in KINDS}
+        kinds: Counter[ActionKind] = Counter(run.kinds[step - 1] for run in runs if len(run.kinds) >= step)
+        counts: dict[ActionKind, int] = {kind: kinds[kind] for kind in KINDS}
         rows.append(StepRow(step=step, runs=sum(counts.values()), counts=counts))
     return tuple(rows)
 

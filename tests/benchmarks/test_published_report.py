@@ -107,6 +107,7 @@ def test_actions_are_counted_over_all_steps() -> None:
     assert steps[0].runs == 671
 
 
+@pytest.mark.slow
 def test_the_report_is_written_whole_and_its_pictures_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("vl_convert", reason="pictures need the extra study")
 
