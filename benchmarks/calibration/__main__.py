@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.calibration import tables
-from benchmarks.calibration.coverage import Covered, measure_coverage
+from benchmarks.calibration.coverage import FIGURES, SIZES, Covered, measure_coverage
 from benchmarks.calibration.detection import Detected, measure_power
 from benchmarks.calibration.false_positives import (
     FalsePositives,
@@ -48,6 +48,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--studies", type=int, default=2000, help="simulated for each cell")
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="blocks, of the coverage")
+    parser.add_argument(
+        "--figures", nargs="+", default=list(FIGURES), choices=FIGURES, help="of the coverage"
+    )
     parser.add_argument("--processes", type=int, default=1, help="cells of the coverage at once")
     parser.add_argument("--out", type=Path, default=Path("runs/calibration"), help="where results are kept")
     parser.add_argument("--planted", type=Path, help="folder of a study of `planted` by benchmarks.offline")
@@ -73,13 +77,29 @@ def _measure(part: str, options: argparse.Namespace) -> None:
     measure: dict[str, Callable[[], object]] = {
         "false-positives": lambda: measure_false_positives(laws, studies=studies, seed=SEED),
         "many": lambda: _many(laws, studies),
-        "coverage": lambda: measure_coverage(laws, studies=studies, seed=SEED, processes=options.processes),
+        "coverage": lambda: _coverage(laws, options),
         "power": lambda: measure_power(laws, studies=studies, seed=SEED),
         "pipeline": lambda: [_pipeline(studies)],
         "planted": lambda: planted_effects(options.planted or Path("runs/offline/planted"), seed=SEED),
         "spread": _spread,
     }
     (options.out / f"{part}.json").write_bytes(msgspec.json.encode(measure[part]()))
+
+
+def _coverage(laws: Sequence[Law], options: argparse.Namespace) -> list[Covered]:
+    """Each cell is kept as soon as it is done: the whole takes long."""
+    rows: list[Covered] = []
+    for cell in measure_coverage(
+        laws,
+        studies=options.studies,
+        seed=SEED,
+        sizes=options.sizes,
+        figures=options.figures,
+        processes=options.processes,
+    ):
+        rows += cell
+        (options.out / "coverage.json").write_bytes(msgspec.json.encode(rows))
+    return rows
 
 
 def _many(laws: Sequence[Law], studies: int) -> tuple[list[FamilyError], list[LookError]]:

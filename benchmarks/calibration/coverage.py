@@ -1,6 +1,6 @@
 """How often intervals hold the truth, by figure, method, law and number of blocks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Final, NamedTuple
@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.calibration.laws import Law, chance_of_improvement, mixture
 from benchmarks.calibration.rates import Rate
-from benchmarks.statistics.blocks import resample
+from benchmarks.statistics.blocks import Statistic, resample
 from benchmarks.statistics.figures import interquartile_mean, mean_of_tasks, unpaired_wins
 from benchmarks.statistics.interval import (
     BootstrapMethod,
@@ -25,6 +25,14 @@ RESAMPLES: Final = 1000
 """Bootstrap draws of one simulated study: a quarter of the default, which changes coverage by less than it can see."""
 STRENGTH: Final = 3
 """The treatment is the best of so many draws of the control's law."""
+FIGURES: Final = ("mean", "interquartile mean", "paired difference", "chance of improvement")
+_WITH_T: Final = frozenset({"mean", "paired difference"})
+_STATISTICS: Final[dict[str, Statistic]] = {
+    "mean": lambda values: mean_of_tasks(values)[..., 0],
+    "interquartile mean": lambda values: interquartile_mean(values)[..., 0],
+    "paired difference": lambda values: mean_of_tasks(values[..., 1, :, :] - values[..., 0, :, :]),
+    "chance of improvement": lambda values: unpaired_wins(values, 1, 0),
+}
 METHODS: Final[tuple[BootstrapMethod, ...]] = ("percentile", "bca", "expanded-percentile", "expanded-bca")
 
 
@@ -56,6 +64,7 @@ class _Cell(NamedTuple):
     blocks: int
     studies: int
     seed: int
+    figures: tuple[str, ...]
 
 
 class _Figure(NamedTuple):
@@ -65,15 +74,22 @@ class _Figure(NamedTuple):
 
 
 def measure_coverage(
-    laws: Iterable[Law], *, studies: int, seed: int, sizes: Sequence[int] = SIZES, processes: int = 1
-) -> list[Covered]:
-    """Coverage of the mean, the interquartile mean, the paired difference and the chance of improvement.
+    laws: Iterable[Law],
+    *,
+    studies: int,
+    seed: int,
+    sizes: Sequence[int] = SIZES,
+    figures: Sequence[str] = FIGURES,
+    processes: int = 1,
+) -> Iterator[list[Covered]]:
+    """Coverage of the mean, the interquartile mean, the paired difference and the chance of improvement, cell by cell.
 
     Args:
         laws: control's laws; the treatment is the best of three draws from the same.
         studies: simulated for each cell.
         seed: of everything drawn.
         sizes: numbers of blocks.
+        figures: of `FIGURES`.
         processes: cells at once; the result is the same with any number.
     """
     given = list(laws)
@@ -82,40 +98,52 @@ def measure_coverage(
         tasks = tuple(law for law in given if law.source == source)
         if len(tasks) > 1:
             suites.append(_Suite("all of these as tasks", source, tasks))
-    cells = [_Cell(suite, blocks, studies, seed) for suite in suites for blocks in sizes]
+    cells = [_Cell(suite, blocks, studies, seed, tuple(figures)) for blocks in sizes for suite in suites]
     if processes == 1:
-        return [row for cell in cells for row in _rows(cell)]
+        yield from map(_rows, cells)
+        return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        return [row for rows in pool.map(_rows, cells) for row in rows]
+        yield from pool.map(_rows, cells)
 
 
 def _rows(cell: _Cell) -> list[Covered]:
     generator = np.random.default_rng([cell.seed, cell.blocks])
     return [
         _covered(figure, method, intervals, cell)
-        for figure in _figures(cell.suite.tasks, cell.blocks, cell.studies, generator)
+        for figure in _figures(cell, generator)
         for method, intervals in figure.intervals.items()
     ]
 
 
-def _figures(laws: Sequence[Law], blocks: int, studies: int, generator: np.random.Generator) -> list[_Figure]:
+def _figures(cell: _Cell, generator: np.random.Generator) -> list[_Figure]:
+    laws = cell.suite.tasks
     better = [law.best_of(STRENGTH) for law in laws]
-    truth = _mean([law.mean for law in laws])
-    effect = _mean([b.mean - law.mean for b, law in zip(better, laws, strict=True)])
-    chances = [chance_of_improvement(b, law) for b, law in zip(better, laws, strict=True)]
-    mean = _Figure("mean", truth, _room(("t", *METHODS)))
-    middle = _Figure("interquartile mean", mixture("all", laws).interquartile_mean, _room(METHODS))
-    difference = _Figure("paired difference", effect, _room(("t", *METHODS)))
-    chance = _Figure("chance of improvement", _mean(chances), _room(METHODS))
-    for _ in range(studies):
-        values = np.stack([_study(laws, blocks, generator), _study(better, blocks, generator)])
-        drawn = resample(values, _together, generator=generator, resamples=RESAMPLES)
-        mean.intervals["t"].append(mean_of_tasks_interval(values[0]))
-        difference.intervals["t"].append(mean_of_tasks_interval(values[1] - values[0]))
-        for place, figure in enumerate((mean, middle, difference, chance)):
+    truths = {
+        "mean": _mean([law.mean for law in laws]),
+        "interquartile mean": mixture("all", laws).interquartile_mean,
+        "paired difference": _mean([b.mean - law.mean for b, law in zip(better, laws, strict=True)]),
+        "chance of improvement": _mean(
+            [chance_of_improvement(b, law) for b, law in zip(better, laws, strict=True)]
+        ),
+    }
+    found = [
+        _Figure(name, truths[name], _room(("t", *METHODS) if name in _WITH_T else METHODS))
+        for name in cell.figures
+    ]
+
+    def together(values: FloatArray) -> FloatArray:
+        return np.stack([_STATISTICS[name](values) for name in cell.figures], axis=-1)
+
+    for _ in range(cell.studies):
+        values = np.stack([_study(laws, cell.blocks, generator), _study(better, cell.blocks, generator)])
+        drawn = resample(values, together, generator=generator, resamples=RESAMPLES)
+        for place, figure in enumerate(found):
             for method in METHODS:
                 figure.intervals[method].append(bootstrap_interval(drawn, place, method=method))
-    return [mean, middle, difference, chance]
+            if figure.name in _WITH_T:
+                points = values[0] if figure.name == "mean" else values[1] - values[0]
+                figure.intervals["t"].append(mean_of_tasks_interval(points))
+    return found
 
 
 def _study(laws: Sequence[Law], blocks: int, generator: np.random.Generator) -> FloatArray:
@@ -129,15 +157,6 @@ def _mean(values: Sequence[float]) -> float:
 
 def _room(methods: Sequence[str]) -> dict[str, list[Interval]]:
     return {method: [] for method in methods}
-
-
-def _together(values: FloatArray) -> FloatArray:
-    means = mean_of_tasks(values)
-    middles = interquartile_mean(values)
-    return np.stack(
-        [means[..., 0], middles[..., 0], means[..., 1] - means[..., 0], unpaired_wins(values, 1, 0)],
-        axis=-1,
-    )
 
 
 def _covered(figure: _Figure, method: str, intervals: list[Interval], cell: _Cell) -> Covered:
