@@ -78,7 +78,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
 @contextmanager
 def running(study: Path) -> Generator[None]:
     command = [*COMMAND, "run", "planted", "--seeds", "2", "--budget", "80", *FAST, "--out", str(study)]
-    process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield
         assert process.wait(240) == 0
