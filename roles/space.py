@@ -158,6 +158,22 @@ class Space:
                 moved.append(other)
         return np.array(moved) if moved else np.empty((0, len(self.axes)))
 
+    def beside(self, row: Rows) -> Rows:
+        """Every row one step away on one live axis, within the family: the next whole number, any other choice.
+
+        Real axes have no next value and are left alone; an ordered choice steps to its neighbours.
+        """
+        moved: list[Rows] = []
+        live = self.live(row[None, :])[0]
+        for column, axis in enumerate(self.axes):
+            if not live[column] or axis.name in self.gates:
+                continue
+            for value in _next_to(axis, float(row[column])):
+                other = row.copy()
+                other[column] = value
+                moved.append(other)
+        return np.array(moved) if moved else np.empty((0, len(self.axes)))
+
     def family(self, point: Mapping[str, Value]) -> str:
         """The values of the live gates: two points of one family have the same live axes."""
         return ", ".join(f"{name}={point[name]}" for name in self.gates if name in point)
@@ -181,6 +197,19 @@ class Space:
 
     def _snap(self, axis: Parameter, place: float) -> float:
         return _place(axis, _value(axis, place))
+
+
+def _next_to(axis: Parameter, place: float) -> list[float]:
+    """The places one step from this one, on an axis that has steps."""
+    if axis.choices:
+        others = range(len(axis.choices))
+        return [
+            float(each) for each in others if each != place and (not axis.ordered or abs(each - place) == 1)
+        ]
+    if not axis.integer:
+        return []
+    value = round(float(_value(axis, place)))
+    return [_place(axis, each) for each in (value - 1, value + 1) if _low(axis) <= each <= _high(axis)]
 
 
 def allowed(axis: Parameter) -> str:

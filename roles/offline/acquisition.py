@@ -10,24 +10,15 @@ from roles.space import Rows
 
 
 class Taste(NamedTuple):
-    """What makes a point attractive in one proposal.
-
-    Two rules take turns by chance, since each has its failing: expected improvement climbs one hill well and stays
-    on it, an upper confidence bound looks elsewhere and is slow on the last steps.
-    """
+    """What makes a point attractive in one proposal: how much it may be expected to improve on a target."""
 
     target: float
     """Worth that is to be improved on."""
-    boldness: float | None
-    """Standard deviations of the bound; None: expected improvement."""
 
     def of(self, surrogate: Surrogate, rows: Rows) -> Array:
-        """How attractive points are."""
+        """How attractive points are; more is better, and only differences and order have a meaning."""
         worth, doubt = surrogate.predict(rows)
-        if self.boldness is None:
-            return _gain(worth, doubt, self.target)
-        bound: Array = worth + self.boldness * doubt
-        return bound
+        return _gain(worth, doubt, self.target)
 
 
 def _gain(worth: Array, doubt: Array, target: float) -> Array:

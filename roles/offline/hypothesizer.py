@@ -34,14 +34,18 @@ DRAWS = 48
 """Uniform draws looked at for a draft; the first of them is what drawing at random would have given."""
 TRIES = 2
 """Drafts of each family of ideas before beliefs decide: one says little of what a family holds."""
+SHARED = 8
+"""First drafts that the families share evenly, where that gives each more than `TRIES`."""
 NOVICE = 5
 """Points known up to which drafts are spread out and nothing else."""
 CLIMBS = 3
 """Steps of the climb that an improvement may make: axes changed at once."""
 MARGIN = 0.1
 """Share of the spread of worths by which a point must promise to be better, at the beginning."""
-BOLD = 0.5
-"""How often a proposal follows an upper confidence bound and not the expected improvement."""
+PROBES = 0.15
+"""How often an improvement takes one step to the side that was never taken, whatever the surrogate thinks of it."""
+CURIOSITY = 3.0
+"""Standard deviations of doubt by which such a step may exceed what is expected of it."""
 
 
 def space_of(member: Member) -> Space | None:
@@ -53,10 +57,11 @@ def space_of(member: Member) -> Space | None:
 class Hypothesizer:
     """Sees results as they are published, and proposes where the next one should be looked for.
 
-    - *draft*: among uniform draws, a family that was never proposed, or else one by Thompson sampling over what each
+    - *draft*: among uniform draws, a family that was hardly proposed, or else one by Thompson sampling over what each
       has yielded; there the draw that is both promising and far from what was tried.
     - *improve*: from its parent, climbs along one axis after another while the surrogate likes it better, within the
-      family: leaving it would mean to fall back on the family that is best so far.
+      family: leaving it would mean to fall back on the family that is best so far. Now and then one step along one
+      axis instead, which a belief formed elsewhere in the family would never take.
     - *combine*: takes each axis from one of two parents, the mix that the surrogate likes best.
     """
 
@@ -167,9 +172,7 @@ class Hypothesizer:
         known, _ = surrogate.predict(tried)
         time_left = asked.evaluations_left / self._most_left
         # Early on a point must promise more than a hair's breadth to be worth a run.
-        taste = Taste(target=float(known.max() + MARGIN * time_left * known.std()), boldness=None)
-        if rng.random() < BOLD:
-            taste = Taste(target=taste.target, boldness=2.0 * float(rng.random()) * min(1.0, 3.0 * time_left))
+        taste = Taste(target=float(known.max() + MARGIN * time_left * known.std()))
         match asked.operator:
             case "draft":
                 return self._draft(space, surrogate, draws, tried, taste, rng)
@@ -178,6 +181,11 @@ class Hypothesizer:
                 pool = self._mixes(space, base, [other for other in others if other is not None], rng)
                 return self._best_new(space, surrogate, pool, taste, draws[0])
             case _:
+                if (
+                    rng.random() < PROBES
+                    and (probe := self._probe(space, surrogate, space.row(base))) is not None
+                ):
+                    return probe
                 pool = self._climb(space, surrogate, space.row(base), taste, rng)
                 return self._best_new(space, surrogate, pool, taste, draws[0])
 
@@ -192,7 +200,8 @@ class Hypothesizer:
     ) -> Rows:
         families = [space.family(space.point(row)) for row in draws]
         proposed = Counter(idea.family for idea in self._book.hypotheses.values())
-        untried = [name for name in families if name and proposed[name] < TRIES]
+        tries = max(TRIES, SHARED // len(set(families)))
+        untried = [name for name in families if name and proposed[name] < tries]
         family = (
             min(untried, key=lambda name: proposed[name])
             if untried
@@ -204,10 +213,8 @@ class Hypothesizer:
         worth, doubt = surrogate.predict(among)
         if len(tried) <= NOVICE:
             return np.array(among[int(np.argmax(_ranks(worth) + 2.0 * _ranks(doubt)))])
-        # What was learnt elsewhere goes along: a few steps towards what the surrogate likes, within the family.
-        start = np.array(among[int(np.argmax(taste.of(surrogate, among)))])
-        pool = self._climb(space, surrogate, start, taste, rng)
-        return self._best_new(space, surrogate, np.vstack([pool, among]), taste, draws[0])
+        # As it was drawn: a draft that climbed to what the surrogate likes would be an improvement by another name.
+        return self._best_new(space, surrogate, among, taste, draws[0])
 
     def _family(
         self, surrogate: Surrogate, draws: Rows, families: Sequence[str], rng: np.random.Generator
@@ -244,6 +251,14 @@ class Hypothesizer:
                 break
             row = best
         return np.vstack(met) if met else row[None, :]
+
+    def _probe(self, space: Space, surrogate: Surrogate, row: Rows) -> Rows | None:
+        """A step to the side that was never taken, the least known and most promising; None where all were."""
+        fresh = [each for each in space.beside(row) if self._is_new(space, each)]
+        if not fresh:
+            return None
+        worth, doubt = surrogate.predict(np.array(fresh))
+        return fresh[int(np.argmax(worth + CURIOSITY * doubt))]
 
     def _mixes(self, space: Space, base: Point, others: Sequence[Point], rng: np.random.Generator) -> Rows:
         parents = np.array([space.row(point) for point in (base, *others)])

@@ -81,3 +81,20 @@ def test_neighbours_differ_on_one_live_axis_and_reach_every_choice_and_both_ends
 def test_a_family_is_what_opens_several_axes() -> None:
     assert SPACE.gates == ("plan",)
     assert SPACE.family({"plan": "hill", "kind": "a"}) == "plan=hill"
+
+
+def test_the_rows_beside_one_are_a_single_step_away_on_one_live_axis() -> None:
+    row = SPACE.row(SPACE.start)
+
+    beside = SPACE.beside(row)
+
+    assert len(beside)
+    for other in beside:
+        (column,) = np.flatnonzero(other != row)
+        axis = SPACE.axes[column]
+        assert SPACE.live(row[None, :])[0, column]
+        assert axis.name not in SPACE.gates
+        assert axis.choices or axis.integer
+        if axis.integer:
+            old, new = SPACE.point(row)[axis.name], SPACE.point(other)[axis.name]
+            assert abs(int(new) - int(old)) == 1
