@@ -258,7 +258,7 @@ class Hypothesizer:
         if not fresh:
             return None
         worth, doubt = surrogate.predict(np.array(fresh))
-        return fresh[int(np.argmax(worth + CURIOSITY * doubt))]
+        return np.array(fresh[int(np.argmax(worth + CURIOSITY * doubt))])
 
     def _mixes(self, space: Space, base: Point, others: Sequence[Point], rng: np.random.Generator) -> Rows:
         parents = np.array([space.row(point) for point in (base, *others)])
