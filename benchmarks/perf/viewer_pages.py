@@ -3,8 +3,8 @@
 Question: how much time does the server spend on the first page of a study of 10,000 episodes that it has never seen
 (every row of the index is read, the plan too), and on each page after that?
 
-Quantity: milliseconds of wall time from the request to the whole answer, asked in the server's own process without a
-network (ASGI), the answer encoded as it is sent; and its size. A viewer of its own for each repetition, so that the
+Quantity: milliseconds of wall time from the request to the whole answer over loopback, and the size of the answer
+(CPU of the server to 10 ms, which is how finely the kernel counts). A server of its own for each repetition, so that the
 first page is always the first; the files are in the system's cache. Medians with least and greatest. The study is made up:
 5 arms, 4 tasks, rows as a run writes them (8 feedback evaluations, half with 8 KB of text beside).
 Beside: the same study with a tenth of the episodes; a page must not grow with the study.
@@ -14,6 +14,8 @@ Last gave, on 2 cores: see docs/how-to/viewer.md.
 """
 
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,7 +23,7 @@ from pathlib import Path
 
 import httpx
 import msgspec
-import trio
+import psutil
 
 from benchmarks.perf.options import Options, parse, show
 from benchmarks.perf.table import Headline, Report, headline, look_at_machine, row
@@ -60,8 +62,8 @@ def measure(options: Options, folder: Path) -> Report:
     large, small = folder / "large" / "study", folder / "small" / "study"
     write_study(large, count)
     write_study(small, count // 10)
-    of_large = [trio.run(ask_pages, large, count // 2) for _ in range(options.repetitions)]
-    of_small = [trio.run(ask_pages, small, count // 20) for _ in range(options.repetitions)]
+    of_large = [ask_pages(large, count // 2) for _ in range(options.repetitions)]
+    of_small = [ask_pages(small, count // 20) for _ in range(options.repetitions)]
     rows = [row(name, "ms", [each[name].ms for each in of_large]) for name in PAGES]
     rows.insert(1, row("first page, CPU", "ms CPU", [each[FIRST].cpu_ms for each in of_large]))
     rows += [
@@ -96,22 +98,32 @@ class Asked(msgspec.Struct, frozen=True):
     kilobytes: float
 
 
-async def ask_pages(study: Path, middle: int) -> dict[str, Asked]:
-    from mlyceum.viewer.web.app import Viewer
-    from mlyceum.viewer.web.guard import Guard
-    from mlyceum.viewer.web.studies import Studies
-
-    transport = httpx.ASGITransport(app=Guard(Viewer(Studies(study)).application()))
+def ask_pages(study: Path, middle: int) -> dict[str, Asked]:
+    """Ask a server of its own for every page, the first page first."""
+    command = [sys.executable, "-m", "mlyceum", "view", str(study), "--port", "0"]
     asked: dict[str, Asked] = {}
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client:
-        await client.get("/")  # the shell, and every module is loaded
-        for name, path in PAGES.items():
-            began, cpu = time.perf_counter(), time.process_time()
-            answer = await client.get(path.format(middle=middle))
-            wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-            asked[name] = Asked(wall * 1000, cpu * 1000, len(answer.content) / 1000)
-            answer.raise_for_status()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        try:
+            assert server.stdout is not None
+            said = next((line for line in server.stdout if "http://" in line), "")
+            address = said[said.index("http://") :].split()[0].rstrip("/.,;")
+            process = psutil.Process(server.pid)
+            with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+                client.get("/")  # the shell, and every module is loaded
+                for name, path in PAGES.items():
+                    began, cpu = time.perf_counter(), _cpu(process)
+                    answer = client.get(path.format(middle=middle))
+                    wall, cpu = time.perf_counter() - began, _cpu(process) - cpu
+                    asked[name] = Asked(wall * 1000, cpu * 1000, len(answer.content) / 1000)
+                    answer.raise_for_status()
+        finally:
+            server.terminate()
     return asked
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def write_study(folder: Path, episodes: int) -> None:

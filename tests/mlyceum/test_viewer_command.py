@@ -8,11 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trio
 from called import assert_sentence, call
 from run_cases import environment
-from viewed import serving
+from viewed import serving, written
 
-from mlyceum.viewer.web.serving import is_loopback
+from mlyceum.viewer.web.serving import PortUnusable, is_loopback, serve
 
 
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,6 +27,13 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.delitem(sys.modules, "mlyceum.viewer.web.serving", raising=False)
 
     assert_sentence(call(capsys, "view", tmp_path), says="pip install 'mlyceum[view]'")
+
+
+def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        called = call(capsys, "view", tmp_path, "--port", taken.getsockname()[1])
+
+    assert_sentence(called, says="--port 0")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -49,7 +57,30 @@ def test_with_a_token_the_address_that_is_printed_opens_and_another_does_not(tmp
     with serving(tmp_path, "--token") as address, httpx.Client(follow_redirects=True) as client:
         assert client.get(address.partition("?")[0]).status_code == 401
         assert client.get(address).status_code == 200
+        assert "token" not in str(client.get(address).url)
         assert client.get(httpx.URL(address).join("/api/studies")).status_code == 200
+
+
+async def test_a_real_server_answers_over_loopback_and_is_gone_when_cancelled(tmp_path: Path) -> None:
+    study = await written(tmp_path / "s", evaluations=4)
+    async with trio.open_nursery() as nursery:
+
+        async def start(task_status: trio.TaskStatus[str]) -> None:
+            await serve(study, task_status=task_status)
+
+        address = await nursery.start(start)
+        async with httpx.AsyncClient() as client:
+            answer = await client.get(f"{address}api/s/s")
+        nursery.cancel_scope.cancel()
+
+    assert answer.json()["totals"]["ended"] == 1
+    with pytest.raises(OSError):
+        await trio.open_tcp_stream("127.0.0.1", httpx.URL(address).port or 0)
+
+
+async def test_a_second_server_at_the_same_port_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortUnusable, match="--port 0"):
+        await serve(tmp_path, port=taken.getsockname()[1])
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,13 @@ class Guard:
         refusal = self._refusal(scope, headers)
         if refusal is not None:
             await _say(send_with_headers, *refusal)
+        elif (away := self._without_token(scope)) is not None:
+            await _say(send_with_headers, 303, "", *away)
         elif self._token is None or self._knows_token(headers):
             await self._app(scope, receive, send_with_headers)
         else:
-            await self._ask_for_token(scope, send_with_headers)
+            sentence = "needs the token that `mlyceum view` printed: open the address as it was printed"
+            await _say(send_with_headers, 401, sentence)
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         if scope["method"] not in ("GET", "HEAD"):
@@ -122,26 +125,17 @@ class Guard:
     def _is_token(self, said: str) -> bool:
         return self._token is not None and hmac.compare_digest(said.encode(), self._token.encode())
 
-    async def _ask_for_token(self, scope: Scope, send: Send) -> None:
-        """Take the token from the address once, and keep it in a cookie, so that no address holds it any longer."""
+    def _without_token(self, scope: Scope) -> tuple[tuple[bytes, bytes], ...] | None:
+        """The way on for an address that holds the token: into a cookie, so that no address holds it any longer."""
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         if not any(self._is_token(value) for name, value in query if name == "token"):
-            await _say(
-                send, 401, "needs the token that `mlyceum view` printed: open the address as it was printed"
-            )
-            return
+            return None
         rest = urlencode([(name, value) for name, value in query if name != "token"])
-        # The path as it came: one that begins with two slashes would name another host.
-        path = "/" + scope.get("raw_path", b"/").decode("latin-1").lstrip("/")
+        # One leading slash: a path that begins with two would name another host.
+        path = "/" + scope.get("raw_path", b"/").decode("latin-1").partition("?")[0].lstrip("/")
         location = f"{path}?{rest}" if rest else path
         cookie = f"{COOKIE}={self._token}; HttpOnly; SameSite=Strict; Path=/"
-        await _say(
-            send,
-            303,
-            "",
-            (b"location", location.encode("latin-1")),
-            (b"set-cookie", cookie.encode("latin-1")),
-        )
+        return (b"location", location.encode("latin-1")), (b"set-cookie", cookie.encode("latin-1"))
 
 
 def host_name(host: str) -> str:

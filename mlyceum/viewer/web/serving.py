@@ -5,12 +5,13 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.config import Config
+from hypercorn.config import Config, Sockets
 from hypercorn.trio.run import worker_serve
 from hypercorn.typing import ASGIFramework
 
@@ -57,7 +58,6 @@ async def serve(
         token=secret,
     )
     config = Config()
-    config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
     config.accesslog = None
     config.errorlog = _quiet_log()
     config.include_server_header = False
@@ -66,19 +66,27 @@ async def serve(
     config.keep_alive_timeout = 60
     config.graceful_timeout = 0
     config.h11_max_incomplete_size = 64 << 10
-    try:
+    with _listening(host, port) as listener:
+        # What `hypercorn.trio.serve` does, with a socket that is ours and closed in any case.
+        sockets = Sockets(secure_sockets=[], insecure_sockets=[listener], quic_sockets=[])
+        application = ASGIWrapper(cast("ASGIFramework", guard))
+        name, bound = listener.getsockname()[:2]
+        address = f"http://[{name}]:{bound}" if ":" in name else f"http://{name}:{bound}"
         async with trio.open_nursery() as nursery:
-            # What `hypercorn.trio.serve` does, whose own type is not complete.
-            application = ASGIWrapper(cast("ASGIFramework", guard))
-            bound = await nursery.start(worker_serve, application, config)
-            address = bound[0] if bound else f"http://{host}:{port}"
+            await nursery.start(partial(worker_serve, application, config, sockets=sockets))
             task_status.started(f"{address}/?token={secret}" if secret is not None else f"{address}/")
-            await trio.sleep_forever()
-    except* OSError as errors:
-        error = errors.exceptions[0]
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family, backlog=100)
+    except OSError as error:
         raise PortUnusable(
-            f"{host}:{port} cannot be listened at: {getattr(error, 'strerror', None) or error}; try --port 0 for a free one"
+            f"{host}:{port} cannot be listened at: {error.strerror or error}; try --port 0 for a free one"
         ) from error
+    listener.setblocking(False)
+    return listener
 
 
 def _quiet_log() -> logging.Logger:
