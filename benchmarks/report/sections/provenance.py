@@ -10,8 +10,9 @@ from benchmarks.offline.arms import ARMS
 from benchmarks.report.document import Block, Command, Notice, Paragraph, Row, Section, Table, columns
 from benchmarks.report.evidence import Evidence
 from benchmarks.report.sources import Source
-from benchmarks.studies.design import LOCK, read_whole_lock
+from benchmarks.studies.design import LOCK, Lock, read_whole_lock
 from benchmarks.studies.plan import CONTROLS, Request, make_plan
+from benchmarks.studies.resolving import resolve
 from engine.episode import EpisodeSpec
 from engine.errors import EngineError
 
@@ -51,12 +52,21 @@ def _command(source: Source) -> tuple[str, bool]:
     if lock is not None:
         overrides = "".join(f" --set {shlex.quote(each)}" for each in lock.overrides)
         name = next(iter(lock.sources), "STUDY.toml")
-        return f"mlyceum study {shlex.quote(name)}{overrides} --out DIR", True
+        return f"mlyceum study {shlex.quote(name)}{overrides} --out DIR", _still_resolves(lock, source)
     for guess in (_as_run, _as_offline):
         made = guess(source.planned)
         if made is not None:
             return made
     return "mlyceum run TASK ... --out DIR", False
+
+
+def _still_resolves(lock: Lock, source: Source) -> bool:
+    """Whether the locked design comes to the specifications on record with this program, too."""
+    try:
+        specs = resolve(lock.design, shard=lock.shard).specs
+    except EngineError:
+        return False
+    return {spec.id: spec.digest() for spec in specs} == {spec.id: spec.digest() for spec in source.planned}
 
 
 def _as_run(planned: tuple[EpisodeSpec, ...]) -> tuple[str, bool] | None:
