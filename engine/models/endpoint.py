@@ -4,14 +4,16 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import httpx
 import msgspec
 
 from engine.errors import BadSpecification, UnknownName
 from engine.models.errors import KeyMissing
 from engine.models.secret import Secret, is_sendable
+
+if TYPE_CHECKING:
+    import httpx  # late below: offline runs need no client, and it takes as long to import as the rest
 
 BASE_URL_VARIABLE = "MLYCEUM_BASE_URL"
 """Environment variable that overrides the base URL of every endpoint."""
@@ -119,7 +121,9 @@ def _overriding_url(
     return f"endpoint {endpoint.name}", None
 
 
-def _checked_url(text: str, where: str) -> httpx.URL:
+def _checked_url(text: str, where: str) -> "httpx.URL":
+    import httpx
+
     try:
         url = httpx.URL(text.strip())
     except httpx.InvalidURL as error:

@@ -63,7 +63,7 @@ def _command(source: Source) -> tuple[str, bool]:
 def _still_resolves(lock: Lock, source: Source) -> bool:
     """Whether the locked design comes to the specifications on record with this program, too."""
     try:
-        specs = resolve(lock.design, shard=lock.shard).specs
+        specs = resolve(lock.design, shard=lock.shard).plan.specs
     except EngineError:
         return False
     return {spec.id: spec.digest() for spec in specs} == {spec.id: spec.digest() for spec in source.planned}
