@@ -117,7 +117,7 @@ async def test_an_origin_that_was_killed_can_be_forked_up_to_where_it_came(
         fork_spec(read_origin(tmp_path / "origin"), at=last + 1)
 
 
-async def test_a_model_is_asked_only_for_what_comes_after(tmp_path: Path) -> None:
+async def test_a_model_is_asked_only_for_what_comes_after(tmp_path: Path, autojump_clock: MockClock) -> None:
     async def talker(member: Member) -> None:
         talk: tuple[UserMessage | AssistantMessage, ...] = ()
         for round_number in range(4):
@@ -135,7 +135,9 @@ async def test_a_model_is_asked_only_for_what_comes_after(tmp_path: Path) -> Non
     assert result.spending["steps"] == 4
 
 
-async def test_a_fork_whose_record_does_not_begin_as_its_origin_is_refused(tmp_path: Path) -> None:
+async def test_a_fork_whose_record_does_not_begin_as_its_origin_is_refused(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     await run_count(crew(), tmp_path / "origin", judge=judge_of(tmp_path))
     origin = read_origin(tmp_path / "origin")
     episode = fork_spec(origin, at=5)
@@ -144,7 +146,7 @@ async def test_a_fork_whose_record_does_not_begin_as_its_origin_is_refused(tmp_p
         await run_count(crew(), tmp_path / "fork", episode=episode)
 
 
-async def test_the_task_of_a_fork_is_that_of_its_origin(tmp_path: Path) -> None:
+async def test_the_task_of_a_fork_is_that_of_its_origin(tmp_path: Path, autojump_clock: MockClock) -> None:
     await run_count(crew(), tmp_path / "origin", judge=judge_of(tmp_path))
 
     with pytest.raises(BadSpecification, match="a fork keeps its origin's, 1"):
