@@ -60,7 +60,8 @@ class Reviewer:
         self._member = member
         self._book = Notebook()
         self._asked: dict[NodeId, int] = {}
-        self._of_incumbent: dict[str, Hypothesis] = {}
+        self._accepted: dict[str, Belief | None] = {}
+        """What was to be expected of each accepted artefact before it ran, as it was then; None: nothing."""
 
     def observe(self, body: AnyBody) -> None:
         """Take note of predictions and outcomes."""
@@ -95,8 +96,10 @@ class Reviewer:
         prediction = fate(asked.hypothesis, evidence, self._direction)
         if asked.incumbent is None:
             return _verdict(asked, "accept", prediction=prediction)
-        candidate = self._shrunk(asked.hypothesis, evidence)
-        rival = self._shrunk(self._of_incumbent.get(asked.incumbent.artefact), asked.incumbent)
+        expected = self._expected(asked.hypothesis)
+        candidate = self._shrunk(expected, evidence)
+        # As it was when the incumbent was judged: how the proposals after it fared says nothing of it.
+        rival = self._shrunk(self._accepted.get(asked.incumbent.artefact), asked.incumbent)
         gap, error = candidate.worth - rival.worth, math.hypot(candidate.error, rival.error)
         confidence = _normal(abs(gap) / error) if error > 0 else 1.0
         self._member.decide(
@@ -116,19 +119,24 @@ class Reviewer:
         if gap <= 0:
             objections = (noisy,) if is_close else ()
             return _verdict(asked, "reject", *objections, confidence=confidence, prediction=prediction)
-        self._of_incumbent[evidence.artefact] = asked.hypothesis
+        self._accepted[evidence.artefact] = expected
         return _verdict(asked, "accept", confidence=confidence, prediction=prediction)
 
-    def _shrunk(self, hypothesis: Hypothesis | None, evidence: Evidence) -> Belief:
-        """A score drawn towards its prediction, where predictions have been worth something."""
-        worth, error = signed(evidence.mean, self._direction), evidence.standard_error
+    def _expected(self, hypothesis: Hypothesis) -> Belief | None:
+        """What a prediction lets expect, by how predictions have fared; None where that is not known."""
         record = self._record()
-        if hypothesis is None or hypothesis.predicted is None or record is None or error <= 0:
-            return Belief(worth, error)
+        if hypothesis.predicted is None or record is None:
+            return None
         bias, variance = record
-        prior = signed(hypothesis.predicted, self._direction) + bias
-        weight = variance / (variance + error**2)
-        return Belief(prior + weight * (worth - prior), math.sqrt(weight) * error)
+        return Belief(signed(hypothesis.predicted, self._direction) + bias, math.sqrt(variance))
+
+    def _shrunk(self, expected: Belief | None, evidence: Evidence) -> Belief:
+        """A score drawn towards what was to be expected of it."""
+        worth, error = signed(evidence.mean, self._direction), evidence.standard_error
+        if expected is None or error <= 0:
+            return Belief(worth, error)
+        weight = expected.error**2 / (expected.error**2 + error**2)
+        return Belief(expected.worth + weight * (worth - expected.worth), math.sqrt(weight) * error)
 
     def _record(self) -> tuple[float, float] | None:
         """Mean and variance of outcome minus prediction, the noise of the outcomes taken off; None while too few."""

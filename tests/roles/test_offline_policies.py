@@ -106,10 +106,15 @@ async def test_a_vacuous_experimenter_runs_once() -> None:
 
 
 def review_of(
-    candidate: Evidence | None, incumbent: Evidence | None, *, left: int = 10, failure: str = ""
+    candidate: Evidence | None,
+    incumbent: Evidence | None,
+    *,
+    left: int = 10,
+    failure: str = "",
+    predicted: float = 0.5,
 ) -> Envelope:
     hypothesis = Hypothesis(
-        node=NodeId(2), operator="improve", parents=(), claim="", family="f", predicted=0.5
+        node=NodeId(2), operator="improve", parents=(), claim="", family="f", predicted=predicted
     )
     return envelope(
         ReviewRequest(
@@ -176,6 +181,23 @@ async def test_a_reviewer_takes_the_winners_curse_off_a_lucky_score() -> None:
 
     assert (cautious.verdict, credulous.verdict) == ("reject", "accept")
     assert cautious.prediction == "refuted"
+
+
+async def test_how_later_proposals_fared_says_nothing_of_the_incumbent() -> None:
+    """Proposals that promise much and hold nothing must not drag down what stands by its own evidence."""
+    reviewer = Reviewer(member())
+    accepted: Any = await reviewer.answer(review_of(known(A, 0.53), known(B, 0.1), predicted=0.1))
+    for number in range(10, 22):
+        idea = Hypothesis(
+            node=NodeId(number), operator="improve", parents=(), claim="", family="f", predicted=0.5
+        )
+        reviewer.observe(idea)
+        told = known(ArtefactHash(f"{number:064d}"), -0.03, node=number)
+        reviewer.observe(RunResult(node=NodeId(number), evidence=told, evaluations=1))
+
+    worse: Any = await reviewer.answer(review_of(known(B, -0.03), known(A, 0.53)))
+
+    assert (accepted.verdict, worse.verdict) == ("accept", "reject")
 
 
 @pytest.mark.parametrize(("value", "fate"), [(0.51, "confirmed"), (0.55, "open"), (0.8, "refuted")])
