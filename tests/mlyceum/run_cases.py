@@ -2,8 +2,10 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -129,3 +131,19 @@ def _move(tools: set[str], messages: list[dict[str, Any]], answered: int) -> tup
     if "evaluate" in tools:
         return ("finish", {"comment": "enough"}) if is_answered else ("evaluate", {"times": 1})
     return ("finish", {"summary": "done"}) if is_answered else write
+
+
+def read_terminal(ours: int, *, seconds: float = 240.0) -> bytes:
+    """What a command writes to a terminal until it closes it; an assertion fails where that takes too long."""
+    until, seen = time.monotonic() + seconds, b""
+    while True:
+        ready, _, _ = select.select([ours], [], [], max(0.0, until - time.monotonic()))
+        assert ready, f"the terminal is still open after {seconds:g} s; it ends in {seen[-400:]!r}"
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other side is closed
+            piece = b""
+        if not piece:
+            os.close(ours)
+            return seen
+        seen += piece

@@ -9,7 +9,7 @@ import termios
 from pathlib import Path
 
 import pytest
-from run_cases import COMMAND, environment
+from run_cases import COMMAND, environment, read_terminal
 
 
 @pytest.mark.slow
@@ -28,15 +28,7 @@ def test_a_run_on_a_terminal_shows_what_is_under_way_and_then_its_table(tmp_path
         close_fds=True,
     )
     os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            piece = os.read(ours, 65536)
-        except OSError:  # how Linux says that the other side is closed
-            break
-        seen += piece
-    os.close(ours)
-    text = seen.decode()
+    text = read_terminal(ours).decode()
 
     assert run.wait(timeout=60) == 0
     assert "under way" in text

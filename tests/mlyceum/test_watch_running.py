@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_cases import COMMAND, environment
+from run_cases import COMMAND, environment, read_terminal
 
 RUN = ("run", "planted", "--seeds", "4", "--budget", "10", "--control", "random-search", "--jobs", "1")
 EPISODES = 8
@@ -68,12 +68,14 @@ def test_piped_it_tells_each_end_and_ends_with_the_study(study: tuple[Path, subp
 @pytest.mark.slow
 def test_ctrl_c_ends_the_watching_and_not_the_study(study: tuple[Path, subprocess.Popen[str]]) -> None:
     folder, run = study
+    run.send_signal(signal.SIGSTOP)  # else it may have ended before the watcher has begun
     watcher = watch(folder)
     assert watcher.stdout is not None
     assert "running" in watcher.stdout.readline()
 
     watcher.send_signal(signal.SIGINT)
-    _, complaints = watcher.communicate(timeout=30)
+    _, complaints = watcher.communicate(timeout=60)
+    run.send_signal(signal.SIGCONT)
 
     assert watcher.returncode == 130
     assert complaints == "mlyceum: no longer watching; the study is untouched\n"
@@ -96,16 +98,7 @@ def test_on_a_terminal_it_redraws_and_leaves_the_end_standing(
         close_fds=True,
     )
     os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            piece = os.read(ours, 65536)
-        except OSError:  # how Linux says that the other side is closed
-            break
-        if not piece:
-            break
-        seen += piece
-    os.close(ours)
+    seen = read_terminal(ours)
 
     assert watcher.wait(timeout=60) == 0
     text = seen.decode()
