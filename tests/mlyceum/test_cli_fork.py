@@ -24,6 +24,7 @@ def lines(folder: Path) -> list[bytes]:
     return [without_measured(line) for line in (folder / "journal.jsonl").read_bytes().splitlines()]
 
 
+@pytest.mark.slow
 def test_without_a_patch_the_rest_of_the_record_is_the_same(study: Path, tmp_path: Path) -> None:
     document(mlyceum("fork", str(study / ORIGIN), "--at", "14", "--out", "f", "--json", *FAST, cwd=tmp_path))
     [fork] = (tmp_path / "f" / "episodes").iterdir()
@@ -31,6 +32,7 @@ def test_without_a_patch_the_rest_of_the_record_is_the_same(study: Path, tmp_pat
     assert lines(fork)[1:] == lines(study / "episodes" / ORIGIN)[1:]
 
 
+@pytest.mark.slow
 def test_continuations_with_and_without_the_patch_share_their_beginning(study: Path, tmp_path: Path) -> None:
     record = document(
         mlyceum(
@@ -50,6 +52,7 @@ def test_continuations_with_and_without_the_patch_share_their_beginning(study: P
     assert "forked from planted--full--seed-1 after message 14" in record["notes"][0]
 
 
+@pytest.mark.slow
 def test_the_same_command_again_does_nothing_again(study: Path, tmp_path: Path) -> None:
     command = (
         "fork",
@@ -70,6 +73,7 @@ def test_the_same_command_again_does_nothing_again(study: Path, tmp_path: Path) 
     assert journals(tmp_path / "f") == before
 
 
+@pytest.mark.slow
 def test_killed_the_same_command_goes_on_to_the_same_end(study: Path, tmp_path: Path) -> None:
     command = (
         "fork",

@@ -50,6 +50,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(number: int, tm
     assert journals(tmp_path / "stopped") == journals(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_without_out_the_same_command_finds_the_unfinished_run(tmp_path: Path) -> None:
     process = start(*STUDY, cwd=tmp_path)
     stop_at(process, tmp_path / "runs" / "latest", 4000, signal.SIGINT)
@@ -62,6 +63,7 @@ def test_without_out_the_same_command_finds_the_unfinished_run(tmp_path: Path) -
     assert outcome(resumed) == outcome(anew)
 
 
+@pytest.mark.slow
 def test_done_episodes_are_not_run_again(tmp_path: Path) -> None:
     document(mlyceum(*STUDY, "--out", "study", cwd=tmp_path))
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("study/episodes/*/journal.jsonl")}

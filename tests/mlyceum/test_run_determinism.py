@@ -35,6 +35,7 @@ def loaded_machine(processes: int = 4) -> Generator[None]:
             burner.join()
 
 
+@pytest.mark.slow
 def test_one_job_or_eight_write_equal_journals(tmp_path: Path) -> None:
     options = ("--seeds", "3", "--budget", "4", "--control", "solo")
 

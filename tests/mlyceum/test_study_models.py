@@ -67,6 +67,7 @@ async def test_controls_of_a_model_are_driven_by_it_and_a_reference_asks_none(tm
     assert set(outcomes.values()) <= {"submitted", "budget"}, outcomes
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_sandbox")
 async def test_an_endpoint_that_comes_back_costs_no_episode_and_the_tries_are_on_record(
     tmp_path: Path,
@@ -86,6 +87,7 @@ async def test_an_endpoint_that_comes_back_costs_no_episode_and_the_tries_are_on
     assert read_study(tmp_path).runs[-1].retried == summary.retried
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_sandbox")
 async def test_an_endpoint_that_stays_away_leaves_the_episode_missing_and_never_zero(tmp_path: Path) -> None:
     async with open_model_server(lambda _: failure(503, "come back later", retry_after_ms="1")) as server:

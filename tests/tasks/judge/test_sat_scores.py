@@ -64,6 +64,7 @@ async def test_the_starter_decides_as_often_as_the_reference_on_our_side(task: s
     assert "cpu_ratio" in meters.extra
 
 
+@pytest.mark.slow
 async def test_a_better_rule_is_seen_within_the_declared_error(tmp_path: Path) -> None:
     better = written(rule="moms")
 
