@@ -20,6 +20,8 @@ from engine.workspace.interface import CommandResult, Limits, Usage, WorkspaceSp
 
 LENGTH = struct.Struct(">I")
 _LOOK_SECONDS = 0.1
+_FIRST_LOOK_SECONDS = 0.01
+"""The first look comes sooner, and each pause is twice the one before: else a short life is never looked at."""
 _CHUNK = 1 << 16
 _OPTION = {
     "RLIMIT_CPU": "cpu",
@@ -182,10 +184,12 @@ class StreamProcess:
     async def watch(self) -> None:
         """Look after the limits that the kernel does not hold for the whole tree. Runs as long as the process."""
         deadline = self._started + self._limits.wall_seconds
+        pause = _FIRST_LOOK_SECONDS
         while self._child.status is None:
-            with trio.move_on_after(min(_LOOK_SECONDS, max(0.0, deadline - trio.current_time()))):
+            with trio.move_on_after(min(pause, max(0.0, deadline - trio.current_time()))):
                 await self._child.wait()
                 break
+            pause = min(2.0 * pause, _LOOK_SECONDS)
             self._look()
             if trio.current_time() >= deadline:
                 self._limit = "wall"

@@ -160,7 +160,7 @@ class WorkspaceSuite:
         for _ in range(2):
             async with backend.open(PLAIN) as workspace:
                 said.add((await workspace.run_python("print(hash('seed'))")).stdout)
-                said.add((await workspace.run(["python", "-c", "print(hash('seed'))"])).stdout)
+                said.add((await workspace.run(["python3", "-c", "print(hash('seed'))"])).stdout)
 
         assert len(said) == 1
 
@@ -421,7 +421,7 @@ class WorkspaceSuite:
         [
             ("mkfifo x", "pipe"),
             ("mkdir x", "folder"),
-            ("python -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"x\")'", "socket"),
+            ("python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"x\")'", "socket"),
             ("head -c 2000 /dev/zero >x", "larger than 1000"),
             ("truncate -s 10G x", "larger than 1000"),
             ("true", "does not exist"),
