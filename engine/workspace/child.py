@@ -24,6 +24,8 @@ KILL_SECONDS = 10.0
 """Bound on clean-up: after this long a process that will not die is given up, and said so."""
 _KEEP_STDERR = 1 << 16
 _NO_USAGE = resource.struct_rusage((0.0, 0.0, *([0] * 14)))
+_ROUNDS = 16
+"""How often a tree is listed and killed before its root is killed whatever it still holds."""
 
 
 class Child:
@@ -96,9 +98,15 @@ class Child:
             os.kill(self.pid, signal.SIGSTOP)
             while tree.state(self.pid) not in "TtZX":  # noqa: ASYNC110 - nobody tells us of a stop
                 await trio.sleep(0.0005)
-            below = tree.descendants(self.pid)
-            await _kill_all(below)
-            if below and self._only_waits:
+            had_children = False
+            # Again until none is left: one that was listed may have made another before it was killed.
+            for _ in range(_ROUNDS):
+                below = [pid for pid in tree.descendants(self.pid) if tree.state(pid) not in "ZX"]
+                if not below:
+                    break
+                had_children = True
+                await _kill_all(below)
+            if had_children and self._only_waits:
                 os.kill(self.pid, signal.SIGCONT)
                 with trio.move_on_after(1.0):
                     await self._ended.wait()
