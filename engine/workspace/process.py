@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import secrets
+import select
 import shutil
 import signal
 import tempfile
@@ -28,6 +29,9 @@ from engine.workspace.specification import PRELOAD, checked, server_source
 from engine.workspace.streaming import open_stream, prlimit_options, program_of
 
 _TAG = "MLYCEUM_PROCESS"
+_ROUNDS = 16
+_DYING_SECONDS = 0.2
+"""How long a killed process is waited for: it is dead in well under a millisecond, unless the kernel holds it."""
 _REPORT = IsolationReport(
     backend="process",
     facts=tuple(Fact(name=name, enforced=False, by="nothing: asked for by name") for name in REQUIRED),
@@ -140,10 +144,29 @@ def _variables(spec: WorkspaceSpec, folder: Path) -> dict[str, str]:
 
 
 def _kill_tagged(token: str) -> None:
-    """Kill what escaped the tree and still carries this process's variable."""
+    """Kill what escaped the tree and still carries this process's variable; what was found is dead on return.
+
+    Again until nothing is found: a process that forks, or is just becoming another program, may be missed once.
+    """
     wanted = f"{_TAG}={token}".encode()
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
+    for _ in range(_ROUNDS):
+        found = [
+            int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit() and _has(each, wanted)
+        ]
+        if not found:
+            return
+        for pid in found:
             with contextlib.suppress(OSError):
-                if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(folder.name), signal.SIGKILL)
+                handle = os.pidfd_open(pid)
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                    select.select([handle], [], [], _DYING_SECONDS)
+                finally:
+                    os.close(handle)
+
+
+def _has(process: Path, variable: bytes) -> bool:
+    try:
+        return variable in (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
