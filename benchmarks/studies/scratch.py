@@ -9,6 +9,7 @@ most what was done since; with SIGTERM it loses nothing.
 import hashlib
 import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -81,7 +82,7 @@ def _begin(folder: Path, own: Path) -> Lease:
             for name in ("artefacts", "episodes"):
                 if (folder / name).exists():
                     shutil.copytree(folder / name, own / name)
-        except BaseException:
+        except BaseException:  # whatever ends the copy, Ctrl-C too, the folder must not stay taken
             lease.release()
             raise
     except OSError as error:
@@ -94,16 +95,22 @@ def _begin(folder: Path, own: Path) -> Lease:
 async def _keep_up(mirror: "_Mirror", lease: Lease) -> None:
     while True:
         await trio.sleep(RENEW_SECONDS)
-        # A thread that copies is waited for: the last copy must not overtake it.
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(lease.renew)
-            await trio.to_thread.run_sync(mirror.bring)
+        # Cancelled, it leaves its thread to the last copy, which waits for it, and whose wait has a bound.
+        await trio.to_thread.run_sync(_bring, mirror, lease, abandon_on_cancel=True)
+
+
+def _bring(mirror: "_Mirror", lease: Lease) -> None:
+    with mirror.one_at_a_time:
+        if not mirror.is_over:
+            lease.renew()  # a folder that another run has taken over is left to it
+            mirror.bring()
 
 
 def _end(mirror: "_Mirror", lease: Lease, own: Path) -> None:
-    lease.renew()  # a folder that another run has taken over is left to it
-    mirror.bring()
-    lease.release()
+    _bring(mirror, lease)
+    with mirror.one_at_a_time:
+        mirror.is_over = True
+        lease.release()
     shutil.rmtree(own, ignore_errors=True)  # all of it is over there now
 
 
@@ -114,6 +121,10 @@ class _Mirror:
         self._source, self._target = source, target
         self._brought: dict[Path, tuple[int, int]] = {}
         """File to its size and time of change when it was copied."""
+        self.one_at_a_time = threading.Lock()
+        """Held by the thread that copies."""
+        self.is_over = False
+        """Whether the last copy was made: one that comes later must not touch the folder, nor its lease."""
 
     def bring(self) -> None:
         """Copy what has changed.
