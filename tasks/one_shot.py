@@ -36,8 +36,10 @@ async def open_artefact(
         limits=limits,
         name="score",
     )
-    # Not isolated mode (-I): it would ignore the hash seed, and sets of strings would not repeat.
-    argv = ("python", "-s", "-P", "-B", _DRIVER, *arguments)
+    # -S: the standard library and nothing else, so that what happens to be installed beside the interpreter neither
+    # changes a score nor slows a start. Not isolated mode (-I): it would ignore the hash seed, and sets of strings
+    # would not repeat.
+    argv = ("python", "-S", "-s", "-P", "-B", _DRIVER, *arguments)
     async with backend.open_process(spec, argv) as process:
         yield process
 
