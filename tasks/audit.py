@@ -2,11 +2,13 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
+import msgspec
+
 from arenas.errors import FaultKind, PlayerFault
-from engine.task import Files, Finding
+from engine.task import Files, Finding, Score
 from engine.workspace.interface import CommandResult
 
 DETAIL_CHARACTERS = 300
@@ -33,7 +35,7 @@ _CLOCKS = frozenset({"time", "perf_counter", "process_time", "monotonic", "perf_
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 
-FindingKind = Literal["bad-frame", "bad-move", "early-exit", "overrun", "exception", "output"]
+FindingKind = Literal["bad-frame", "bad-move", "changed-hash", "early-exit", "overrun", "exception", "output"]
 _FAULTS: dict[FaultKind, FindingKind] = {
     "bad_move": "bad-move",
     "exception": "exception",
@@ -90,6 +92,20 @@ def leftovers(ended: CommandResult) -> tuple[Finding, ...]:
             finding("output", f"printed {ended.stderr[:DETAIL_CHARACTERS].decode(errors='replace')!r}")
         )
     return tuple(found)
+
+
+def unless_changed(score: Score, changed: Sequence[str]) -> Score:
+    """The score, or none where files of the artefact changed meanwhile: it would belong to another hash.
+
+    Args:
+        score: what the artefact has earned.
+        changed: protected files that no longer hold what was put there.
+    """
+    if not changed:
+        return score
+    found = finding("changed-hash", f"while it was scored, these files changed: {', '.join(changed)}")
+    failure = f"its files changed while it was scored: {', '.join(changed)}"[:DETAIL_CHARACTERS]
+    return msgspec.structs.replace(score, value=None, failure=failure, findings=(*score.findings, found))
 
 
 def source_findings(files: Files) -> tuple[Finding, ...]:

@@ -8,7 +8,7 @@ from arenas.errors import PlayerFault
 from arenas.players.remote import DRIVER, RemotePlayer
 from engine.task import Finding, Measured, Score
 from engine.workspace.interface import Backend, CommandResult, Limits
-from tasks.audit import fault_finding, leftovers
+from tasks.audit import fault_finding, leftovers, unless_changed
 from tasks.draws import player_seed
 from tasks.evaluation import Evaluation
 from tasks.one_shot import ARTEFACT, ProcessChannel, end, measured, open_artefact, wait_or_kill
@@ -55,6 +55,7 @@ async def score_player(
         except PlayerFault as fault:
             ended = await (wait_or_kill(process) if fault.kind == "early_exit" else process.kill())
             return _failed(fault, ended), measured(ended)
+        changed = await process.changed_files()
         ended = await end(process)
     score = Score(
         value=outcome.value,
@@ -62,7 +63,7 @@ async def score_player(
         metrics=outcome.metrics,
         findings=leftovers(ended),
     )
-    return score, measured(ended)
+    return unless_changed(score, changed), measured(ended)
 
 
 def _failed(fault: PlayerFault, ended: CommandResult) -> Score:

@@ -283,6 +283,14 @@ class Process(Protocol):
         """Kill the whole sandbox now, and say how it ended and what it had used."""
         ...
 
+    async def changed_files(self) -> tuple[str, ...]:
+        """Protected files of the spec that no longer hold what was put there, sorted; read by the host, again each time.
+
+        Nothing where all are as they were. In the sandbox a program that has ended takes its files with it, so that
+        nothing can be said then; ask before the end.
+        """
+        ...
+
     async def cpu_seconds(self) -> float:
         """CPU time of the whole sandbox up to now, measured by the host.
 

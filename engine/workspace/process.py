@@ -25,7 +25,7 @@ from engine.workspace.channel import Channel
 from engine.workspace.child import open_child
 from engine.workspace.interface import REQUIRED, Fact, IsolationReport, Process, Workspace, WorkspaceSpec
 from engine.workspace.served import MOST_OPEN_FILES, ServedWorkspace, rlimits
-from engine.workspace.specification import PRELOAD, checked, server_source
+from engine.workspace.specification import PRELOAD, changed_files, checked, protected_files, server_source
 from engine.workspace.streaming import open_stream, prlimit_options, program_of
 
 _TAG = "MLYCEUM_PROCESS"
@@ -88,7 +88,7 @@ class Unisolated:
         program = program_of(spec, argv)
         limits = rlimits(spec.limits, memory=True, processes=False, files=MOST_OPEN_FILES)
         token = secrets.token_hex(16)
-        with _filled_folder(spec) as (folder, _):
+        with _filled_folder(spec) as (folder, handle):
             async with (
                 open_child(
                     ["prlimit", *prlimit_options(limits), "--", *program],
@@ -97,7 +97,13 @@ class Unisolated:
                     keep_stderr=spec.limits.output_bytes,
                     also_kill=partial(_kill_tagged, token),
                 ) as child,
-                open_stream(child, spec.limits, None, code_is_signal=False) as process,
+                open_stream(
+                    child,
+                    spec.limits,
+                    None,
+                    code_is_signal=False,
+                    changed=partial(changed_files, handle, protected_files(spec)),
+                ) as process,
             ):
                 yield process
 

@@ -24,9 +24,9 @@ from engine.workspace.errors import WorkspaceLost
 from engine.workspace.guard import guard_workspace
 from engine.workspace.identity import leased_id
 from engine.workspace.interface import IsolationReport, Process, Workspace, WorkspaceSpec
-from engine.workspace.paths import Files, is_below
+from engine.workspace.paths import Files
 from engine.workspace.served import MOST_OPEN_FILES, ServedWorkspace, rlimits
-from engine.workspace.specification import PRELOAD, checked, server_source
+from engine.workspace.specification import PRELOAD, changed_files, checked, protected_files, server_source
 from engine.workspace.streaming import open_stream, prlimit_options, program_of
 
 START_SECONDS = 30.0
@@ -83,7 +83,7 @@ class Sandbox:
     async def open_untested(self, spec: WorkspaceSpec, report: IsolationReport) -> AsyncGenerator[Workspace]:
         """A workspace whatever the self-test says: for the self-test."""
         files = checked(spec)
-        protected = {path: data for path, data in files.items() if is_below(path, spec.read_only)}
+        protected = protected_files(spec)
         writable = {path: data for path, data in files.items() if path not in protected}
         options = json.dumps({"workspace": profile.WORKSPACE, "preload": PRELOAD})
         python = str(interpreter.interpreter(spec.environment))
@@ -137,7 +137,13 @@ class Sandbox:
         command = ["/usr/bin/prlimit", *prlimit_options(limits), "--", *program]
         async with (
             _started(spec, files, command, server=None) as (child, group, _),
-            open_stream(child, spec.limits, group, code_is_signal=True) as process,
+            open_stream(
+                child,
+                spec.limits,
+                group,
+                code_is_signal=True,
+                changed=lambda: _changed_inside(child.pid, protected_files(spec)),
+            ) as process,
         ):
             yield process
 
@@ -244,3 +250,15 @@ def _open_inside(launcher: int) -> int:
         with contextlib.suppress(OSError):
             return os.open(f"/proc/{pid}/root{profile.WORKSPACE}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     raise WorkspaceLost("the sandbox's files cannot be reached from here; open a new workspace")
+
+
+def _changed_inside(launcher: int, expected: Files) -> tuple[str, ...]:
+    """Protected files that changed in a sandbox that still runs; nothing is said of one that has ended."""
+    try:
+        folder = _open_inside(launcher)
+    except WorkspaceLost:
+        return ()
+    try:
+        return changed_files(folder, expected)
+    finally:
+        os.close(folder)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import resource
 import struct
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Literal
 
 import trio
@@ -62,9 +62,17 @@ def program_of(spec: WorkspaceSpec, argv: Sequence[str]) -> list[str]:
 class StreamProcess:
     """See `Process`. Made by `open_stream`."""
 
-    def __init__(self, child: Child, limits: Limits, group: Group | None, *, code_is_signal: bool) -> None:
+    def __init__(
+        self,
+        child: Child,
+        limits: Limits,
+        group: Group | None,
+        *,
+        code_is_signal: bool,
+        changed: Callable[[], tuple[str, ...]],
+    ) -> None:
         self._child, self._limits, self._group = child, limits, group
-        self._code_is_signal = code_is_signal
+        self._code_is_signal, self._changed = code_is_signal, changed
         self._inbox = bytearray()
         self._stdout_bytes = 0
         self._stdout_ended = False
@@ -159,6 +167,10 @@ class StreamProcess:
             await self._child.kill_tree()
         return await self.wait()
 
+    async def changed_files(self) -> tuple[str, ...]:
+        await trio.lowlevel.checkpoint()
+        return self._changed()
+
     async def cpu_seconds(self) -> float:
         await trio.lowlevel.checkpoint()
         self._look()
@@ -231,7 +243,12 @@ class StreamProcess:
 
 @contextlib.asynccontextmanager
 async def open_stream(
-    child: Child, limits: Limits, group: Group | None, *, code_is_signal: bool
+    child: Child,
+    limits: Limits,
+    group: Group | None,
+    *,
+    code_is_signal: bool,
+    changed: Callable[[], tuple[str, ...]],
 ) -> AsyncGenerator[StreamProcess]:
     """The process around a child, with its limits watched; the child's own context kills it at the end.
 
@@ -240,8 +257,9 @@ async def open_stream(
         limits: for its whole life.
         group: its control group, where it has one.
         code_is_signal: whether an exit code above 128 stands for a signal.
+        changed: looks which protected files are no longer what they were.
     """
-    process = StreamProcess(child, limits, group, code_is_signal=code_is_signal)
+    process = StreamProcess(child, limits, group, code_is_signal=code_is_signal, changed=changed)
     async with open_background() as background:
         background.start_soon(process.watch)
         yield process

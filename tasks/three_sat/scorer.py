@@ -14,7 +14,7 @@ import trio
 
 from engine.task import Finding, Measured, Score, Split
 from engine.workspace.interface import Backend, CommandResult, Limits, Process
-from tasks.audit import FindingKind, finding, leftovers, overrun
+from tasks.audit import FindingKind, finding, leftovers, overrun, unless_changed
 from tasks.draws import stream_seed
 from tasks.evaluation import Evaluation
 from tasks.game_settings import read_settings
@@ -171,9 +171,10 @@ async def _score_heuristic(
         except HeuristicFault as fault:
             ended = await (wait_or_kill(process) if fault.kind == "exited" else process.kill())
             return _failed(fault, ended), measured(ended)
+        changed = await process.changed_files()
         ended = await end(process)
-    findings = (*score.findings, *leftovers(ended))
-    return msgspec.structs.replace(score, findings=findings), measured(ended, **{meter: meant})
+    score = msgspec.structs.replace(score, findings=(*score.findings, *leftovers(ended)))
+    return unless_changed(score, changed), measured(ended, **{meter: meant})
 
 
 async def _run_within(

@@ -503,6 +503,31 @@ class WorkspaceSuite:
         assert result.ok
         assert result.measured.cpu_seconds > 0
 
+    async def test_protected_files_that_changed_are_told(self, backend: Backend) -> None:
+        """In the sandbox they cannot change; where nothing isolates, who changed one is found out."""
+        spec = WorkspaceSpec(files={"kept/a": b"1", "kept/b": b"2", "free": b"3"}, read_only=("kept",))
+        program = """
+import os, sys
+for path in ("kept/a", "free"):
+    try:
+        os.chmod("kept", 0o755)
+    except OSError:
+        pass
+    try:
+        os.remove(path)
+        open(path, "w").write("9")
+    except OSError:
+        pass
+sys.stdout.write("done"); sys.stdout.flush(); sys.stdin.read()
+"""
+        async with backend.open_process(spec, [*PYTHON, "-c", program]) as process:
+            before = await process.receive_exactly(4)
+            changed = await process.changed_files()
+            await process.kill()
+
+        assert before == b"done"
+        assert changed == (("kept/a",) if backend.name == "process" else ())
+
     async def test_an_early_end_says_how_it_ended_and_what_stderr_said(self, backend: Backend) -> None:
         program = "import sys; sys.stdout.write('abc'); sys.stdout.flush(); sys.exit('gone wrong')"
 

@@ -4,17 +4,19 @@ from pathlib import Path
 
 import pytest
 import trio
-from judge_cases import ALWAYS_0, isolated
+from judge_cases import ALWAYS_0, isolated, player
 
 from engine.errors import IsolationUnavailable, RecordDamaged
 from engine.messages import ArtefactHash
 from engine.store import ArtefactStore
 from engine.task import Measured, Score
 from engine.workspace.interface import Backend
+from engine.workspace.process import Unisolated
 from tasks.evaluation import Evaluation
 from tasks.registry import open_task
 from tasks.score_cache import ScoreCache
 from tasks.scoring import SandboxJudge, ScoringFailed, open_judge
+from tasks.three_sat.heuristics import BASELINE
 
 FILES = {path: text.encode() for path, text in ALWAYS_0.items()}
 
@@ -154,3 +156,34 @@ async def test_the_judges_secret_changes_the_draws_of_feedback_and_no_exact_fina
 
     assert feedback[0] != feedback[1]
     assert final[0] == final[1]
+
+
+REWRITES_ITSELF = """
+import os
+os.chmod(os.path.dirname(os.path.abspath(__file__)), 0o755)
+os.remove(__file__)
+with open(__file__, "w") as changed:
+    changed.write("def row_strategy(history): return 0")
+"""
+
+
+@pytest.mark.parametrize(
+    "task, files",
+    [
+        ("battle-of-sexes", player("return 0", before=REWRITES_ITSELF)),
+        ("3-sat", {"heuristic.py": REWRITES_ITSELF + BASELINE}),
+    ],
+)
+async def test_an_artefact_that_changed_while_it_was_scored_has_no_score(
+    task: str, files: dict[str, str], store: ArtefactStore
+) -> None:
+    """Where nothing isolates it can; the score would belong to another hash."""
+    judge = open_judge(task, store=store, backend=Unisolated())
+    artefact = store.put({path: text.encode() for path, text in files.items()})
+
+    score, _ = await judge.score(artefact, split="feedback", seed=1)
+
+    path = f"artefact/{next(iter(files))}"
+    assert score.value is None
+    assert score.failure == f"its files changed while it was scored: {path}"
+    assert "changed-hash" in {found.kind for found in score.findings}
