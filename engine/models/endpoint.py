@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from engine.errors import BadSpecification, UnknownName
+from engine.models.dialect import DialectName
 from engine.models.errors import KeyMissing
 from engine.models.secret import Secret, is_sendable
 
@@ -22,35 +23,56 @@ _TABLE = Path(__file__).with_name("endpoints.toml")
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An endpoint of the OpenAI-compatible dialect and its quirks.
+    """Where models are asked, in which dialect, and with which quirks.
 
     Attributes:
         name: the part of a model's name before the slash.
-        base_url: up to and without ``/chat/completions``.
+        base_url: up to and without the path that the dialect adds (``/chat/completions`` …).
+        dialect: the wire format.
+        streams: ask for answers in pieces. Slow answers then show that they are alive, and a dead connection
+            is noticed after `Timeouts.read`; each piece takes time of ours, which counts where hundreds of calls
+            run at once.
+        headers: sent with every request; no keys here.
         base_url_env: environment variable that overrides ``base_url``, where custom knows one.
         key_env: environment variable that holds the key; None where no key is ever sent.
         is_key_optional: the endpoint may run without a key (each may where its base URL is overridden).
         is_free_on_loopback: calls cost nothing where the server is on this machine.
         max_tokens_field: what the endpoint calls `Settings.max_tokens`.
         sends_seed: whether `Settings.seed` is sent.
+        default_max_tokens: sent where `Settings.max_tokens` does not say, by dialects that require it.
+        response_format: how a `Settings.response_schema` is asked for: as it is, as "some JSON object" with the
+            schema in the instructions, or by the instructions alone.
+        reasoning_effort_as: where `Settings.reasoning_effort` goes: a field of its own, an ``effort`` in a
+            ``reasoning`` object, or nowhere.
+        reasoning_back_as: the field of an assistant message in which its reasoning goes back; None where it
+            does not (some endpoints refuse it).
         max_concurrency: calls in flight at once, where a caller does not say.
         extra_body: JSON object (text) merged into every request.
         input_usd_per_million: price of input tokens of every model here; the price table goes first.
         output_usd_per_million: price of output tokens.
+        cached_input_usd_per_million: price of input read from the cache; None: as other input.
     """
 
     name: str
     base_url: str
+    dialect: DialectName = "openai-chat"
+    streams: bool = False
+    headers: dict[str, str] = {}
     base_url_env: str | None = None
     key_env: str | None = None
     is_key_optional: bool = False
     is_free_on_loopback: bool = False
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     sends_seed: bool = True
+    default_max_tokens: Annotated[int, msgspec.Meta(ge=1)] = 16384
+    response_format: Literal["json_schema", "json_object", "instructions"] = "json_schema"
+    reasoning_effort_as: Literal["reasoning_effort", "reasoning", "nothing"] = "reasoning_effort"
+    reasoning_back_as: Literal["reasoning_content", "reasoning", "reasoning_details"] | None = None
     max_concurrency: Annotated[int, msgspec.Meta(ge=1)] = 16
     extra_body: str = "{}"
     input_usd_per_million: Annotated[float, msgspec.Meta(ge=0)] | None = None
     output_usd_per_million: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    cached_input_usd_per_million: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,16 @@ StopReason = Literal["stop", "length", "tool_calls", "refusal", "content_filter"
 """By itself, at `Settings.max_tokens`, to call tools, by declining, by a filter, or unknown."""
 
 
+# Records spell out the fields that they had from the start, and omit later ones that say nothing. A plain default
+# is omitted, a factory's is not (but `tuple` itself counts as plain, hence `_nothing`).
+def _unsaid() -> None:
+    return None
+
+
+def _nothing() -> tuple[()]:
+    return ()
+
+
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     """A model's wish to call a tool; all three fields come from outside and are untrusted.
 
@@ -27,23 +37,60 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     arguments: str
 
 
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that a model is shown.
+
+    Attributes:
+        media_type: ``image/png``, ``image/jpeg``, ``image/webp`` or ``image/gif``.
+        data: the file itself.
+    """
+
+    media_type: str
+    data: bytes
+
+
+class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model thought before it answered, as far as it is shown.
+
+    Attributes:
+        text: the thought or its summary; empty where it is hidden.
+        opaque: what the provider wants back unchanged in the next call (a signature, an encrypted item), as its
+            dialect wrote it; None where it wants nothing.
+        provider: the part of the model's name before the slash; `opaque` goes back to nobody else.
+    """
+
+    text: str = ""
+    opaque: str | None = None
+    provider: str = ""
+
+
 class SystemMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="role", tag="system"):
     """Standing instructions to the model."""
 
     text: str
 
 
-class UserMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="role", tag="user"):
-    """What a participant says to the model."""
+class UserMessage(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="role", tag="user", omit_defaults=True
+):
+    """What a participant says (and shows) to the model; images come before the text."""
 
     text: str
+    images: tuple[Image, ...] = ()
 
 
-class AssistantMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="role", tag="assistant"):
-    """What the model said: text, tool calls (in the order it made them), or both."""
+class AssistantMessage(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="role", tag="assistant", omit_defaults=True
+):
+    """What the model said: text, tool calls (in the order it made them), or both.
 
-    text: str = ""
-    tool_calls: tuple[ToolCall, ...] = ()
+    Attributes:
+        reasoning: in the order it was thought. Keep it in the conversation: some providers want it back.
+    """
+
+    text: str = msgspec.field(default_factory=str)
+    tool_calls: tuple[ToolCall, ...] = msgspec.field(default_factory=_nothing)
+    reasoning: tuple[Reasoning, ...] = ()
 
 
 class ToolMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="role", tag="tool"):
@@ -93,7 +140,15 @@ ToolChoice = Literal["auto", "none", "required"] | NamedTool
 """May call tools, must not, must call some tool, or must call this one."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high"]
+"""How long a model shall think; a dialect says it in its own terms, or not at all where the model cannot."""
+
+
+def _auto() -> ToolChoice:
+    return "auto"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How to sample an answer; None leaves a choice to the endpoint.
 
     Attributes:
@@ -103,21 +158,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         seed: honoured by few hosted models; recorded either way.
         stop: texts at which the answer ends; they are not part of it.
         tool_choice: ignored where a call has no tools.
+        response_schema: JSON schema (text, an object schema) that the answer's text shall follow; the endpoint
+            is asked to hold it, and who reads the answer checks it all the same.
+        reasoning_effort: see `ReasoningEffort`.
+        logprobs: alternatives wanted beside each token's own log-probability, from 0; None asks for none.
     """
 
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-    tool_choice: ToolChoice = "auto"
+    temperature: float | None = msgspec.field(default_factory=_unsaid)
+    top_p: float | None = msgspec.field(default_factory=_unsaid)
+    max_tokens: int | None = msgspec.field(default_factory=_unsaid)
+    seed: int | None = msgspec.field(default_factory=_unsaid)
+    stop: tuple[str, ...] = msgspec.field(default_factory=_nothing)
+    tool_choice: ToolChoice = msgspec.field(default_factory=_auto)
+    response_schema: str | None = None
+    reasoning_effort: ReasoningEffort | None = None
+    logprobs: int | None = None
 
 
 DEFAULT_SETTINGS = Settings()
 """Every choice left to the endpoint."""
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Tokens of one call, as the endpoint counts them.
 
     Attributes:
@@ -126,16 +188,32 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
         reasoning_tokens: the part of ``output_tokens`` that is not shown.
         cached_tokens: the part of ``input_tokens`` that was read from the endpoint's cache.
         is_estimate: the endpoint did not say; counted at four characters a token, so that caps still hold.
+        cache_write_tokens: the part of ``input_tokens`` that was written to the cache, where that has a price
+            of its own. Cached and written tokens are disjoint.
     """
 
-    input_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
-    cached_tokens: int = 0
-    is_estimate: bool = False
+    input_tokens: int = msgspec.field(default_factory=int)
+    output_tokens: int = msgspec.field(default_factory=int)
+    reasoning_tokens: int = msgspec.field(default_factory=int)
+    cached_tokens: int = msgspec.field(default_factory=int)
+    is_estimate: bool = msgspec.field(default_factory=bool)
+    cache_write_tokens: int = 0
 
 
-class Completion(msgspec.Struct, frozen=True, kw_only=True):
+class TokenLogprob(msgspec.Struct, frozen=True, kw_only=True):
+    """A token of the answer and how likely it was.
+
+    Attributes:
+        logprob: natural logarithm of its probability.
+        alternatives: other tokens at this place with theirs, likeliest first; may hold this one too.
+    """
+
+    token: str
+    logprob: float
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+
+class Completion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A model's answer.
 
     Attributes:
@@ -146,6 +224,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
             usage is one.
         model: the model that answered, as the endpoint names it (may be more exact than the name asked for).
         request_id: the endpoint's name for this call, for asking its operator about it.
+        logprobs: of the answer's tokens, where they were asked for and given.
     """
 
     message: AssistantMessage
@@ -153,7 +232,8 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage
     cost_usd: float | None
     model: str
-    request_id: str | None = None
+    request_id: str | None = msgspec.field(default_factory=_unsaid)
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 class CallMeasured(msgspec.Struct, frozen=True, kw_only=True):
