@@ -142,6 +142,7 @@ async def run_episode(
                 scope=Scope(f"episode {spec.id}", spec.budget, parent=parent_scope),
                 starter=store.put(task.starter),
                 fork=_fork(spec, journal, store),
+                episode=spec.id,
             )
             return await _Running(spec, journal, around, seats).to_the_end()
     finally:

@@ -31,6 +31,7 @@ from engine.effects import (
 from engine.errors import EngineDefect, EngineError, ModelError, UserError
 from engine.fork_point import ForkPoint
 from engine.messages import AnyBody, ArtefactHash, Envelope, MemberId, Queue, Selection, Topic
+from engine.models.call_site import CallSite, at_site
 from engine.models.errors import ModelCallError, RateLimited, Transient
 from engine.models.interface import Completion, Conversation, Message, Model, Settings, Tool
 from engine.past import Past
@@ -118,6 +119,8 @@ class Surroundings:
     scope: Scope
     starter: ArtefactHash
     fork: Fork | None = None
+    episode: str = ""
+    """The episode's name."""
     evaluations: int = 0
     """Feedback evaluations dispatched so far; numbers their draws."""
     feedback: list[Feedback] = field(default_factory=list[Feedback])
@@ -312,7 +315,8 @@ class Member:
         )
 
         async def call() -> tuple[AnyOutcome, Measured]:
-            return await _call(model, conversation, tools, settings)
+            site = CallSite(episode=self._around.episode, member=self.id, ordinal=self._post.ordinal)
+            return await _call(at_site(model, site), conversation, tools, settings)
 
         was_relived = self._post.is_reliving
         outcome = await self._post.perform(effect, call, sync=True)

@@ -297,6 +297,11 @@ class Post:
         return sorted(found, key=lambda envelope: envelope.seq)
 
     @property
+    def ordinal(self) -> int:
+        """Of the member's last effect, from 1; while one is performed, of that one."""
+        return self._ordinal
+
+    @property
     def is_reliving(self) -> bool:
         """Whether what it does now was done before its last restart."""
         return bool(self._past)
