@@ -10,6 +10,7 @@ from engine.errors import BadSpecification, UnknownName
 from engine.messages import (
     ARGUMENTS,
     HYPOTHESES,
+    NOTES,
     PATCHES,
     RESULTS,
     REVIEWS,
@@ -19,6 +20,7 @@ from engine.messages import (
     Envelope,
     Hypothesis,
     MemberId,
+    Note,
     Patch,
     Review,
     RunResult,
@@ -37,6 +39,7 @@ BODIES: dict[Topic, type[Body]] = {
     REVIEWS: Review,
     SELECTIONS: Selection,
     ARGUMENTS: Argument,
+    NOTES: Note,
 }
 """What is published on each topic."""
 

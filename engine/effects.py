@@ -40,6 +40,8 @@ class Command(Effect, frozen=True, tag=True):
     artefact: ArtefactHash | None = None
     """The folder's content is made this artefact's first."""
     wall_seconds: float = 30.0
+    keep: bool = False
+    """What the folder holds afterwards is kept as an artefact."""
 
 
 class Evaluation(Effect, frozen=True, tag=True):
@@ -54,7 +56,18 @@ class ClockReading(Effect, frozen=True, tag=True):
     """A member asks for the time."""
 
 
-AnyEffect: TypeAlias = ModelCall | Command | Evaluation | ClockReading
+class StatusReading(Effect, frozen=True, tag=True):
+    """A member asks what its commands may use, and what is left of the budget."""
+
+
+class Lookup(Effect, frozen=True, tag=True):
+    """A member looks for published papers; only where the team is allowed to."""
+
+    query: str
+    most: int
+
+
+AnyEffect: TypeAlias = ModelCall | Command | Evaluation | ClockReading | StatusReading | Lookup
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -77,6 +90,8 @@ class CommandOutcome(Outcome, frozen=True, tag=True):
     truncated: bool = False
     limit: str | None = None
     """The limit that cut it, if one did."""
+    artefact: ArtefactHash | None = None
+    """The folder's files afterwards, where they were to be kept and could be (else ``stderr`` says why not)."""
 
 
 class Scored(Outcome, frozen=True, tag=True):
@@ -91,6 +106,41 @@ class Reading(Outcome, frozen=True, tag=True):
     seconds: float
 
 
+class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something that commands compute on."""
+
+    name: str
+    kind: Literal["cpu", "gpu"]
+    count: int = 1
+    memory_bytes: int | None = None
+
+
+class Status(Outcome, frozen=True, tag=True):
+    """What commands may use, and what is left of the budget."""
+
+    devices: tuple[Device, ...]
+    left: dict[str, float] = {}
+    """By axis of the budget; axes without a cap are left out."""
+
+
+class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A published paper, as a catalogue describes it: untrusted text, bounded."""
+
+    title: str
+    year: int | None = None
+    authors: tuple[str, ...] = ()
+    venue: str = ""
+    abstract: str = ""
+    citations: int = 0
+    identifier: str = ""
+
+
+class Found(Outcome, frozen=True, tag=True):
+    """Papers that were found, best match first."""
+
+    papers: tuple[Paper, ...] = ()
+
+
 class Failure(Outcome, frozen=True, tag=True):
     """The effect could not be had; the asking member sees an `EffectFailed`."""
 
@@ -99,4 +149,4 @@ class Failure(Outcome, frozen=True, tag=True):
     message: str
 
 
-AnyOutcome: TypeAlias = ModelAnswer | CommandOutcome | Scored | Reading | Failure
+AnyOutcome: TypeAlias = ModelAnswer | CommandOutcome | Scored | Reading | Status | Found | Failure

@@ -4,6 +4,8 @@ A behaviour awaits only the methods of its `Member`. Between two awaits it is pl
 comes from `Member.rng`. It may be run again from the start, answered from the record, so it keeps its state in itself.
 """
 
+import math
+import os
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ import msgspec
 import numpy as np
 import trio
 
-from engine.budget import Scope
+from engine.budget import AXES, Scope
 from engine.bus import InfrastructureFailed
 from engine.effects import (
     AnyEffect,
@@ -21,15 +23,22 @@ from engine.effects import (
     ClockReading,
     Command,
     CommandOutcome,
+    Device,
     Evaluation,
     Failure,
+    Found,
+    Lookup,
     ModelAnswer,
     ModelCall,
+    Paper,
     Reading,
     Scored,
+    Status,
+    StatusReading,
 )
-from engine.errors import EngineDefect, EngineError, ModelError, UserError
+from engine.errors import BadSpecification, EngineDefect, EngineError, ModelError, UserError
 from engine.fork_point import ForkPoint
+from engine.literature import Library, LibraryError
 from engine.messages import AnyBody, ArtefactHash, Envelope, MemberId, Queue, Selection, Topic
 from engine.models.call_site import CallSite, at_site
 from engine.models.errors import ModelCallError, RateLimited, Transient
@@ -68,6 +77,8 @@ class Seat:
     replica: int
     behave: "Behaviour"
     model: Model | None = None
+    library: Library | None = None
+    """Where it may look up papers; None: nowhere."""
     then: Address | None = None
     """Where it stands once a fork is passed; None: where it stood."""
     then_model: Model | None = None
@@ -243,6 +254,7 @@ class Member:
         language: Literal["python", "shell"] = "python",
         artefact: ArtefactHash | None = None,
         wall_seconds: float = 30.0,
+        keep: bool = False,
     ) -> CommandOutcome:
         """Run a program in this member's folder of the shared workspace.
 
@@ -251,13 +263,16 @@ class Member:
             language: which.
             artefact: the folder's content is made this artefact's first.
             wall_seconds: after which its process tree is killed.
+            keep: whether the folder's files are kept afterwards, as an artefact; bounded.
 
         Returns:
             How it ended; exit code 126, with the reason in ``stderr``, where it could not be started.
         """
         if not self._post.is_reliving:
             self.scope.charge("steps", 1)
-        effect = Command(language=language, source=source, artefact=artefact, wall_seconds=wall_seconds)
+        effect = Command(
+            language=language, source=source, artefact=artefact, wall_seconds=wall_seconds, keep=keep
+        )
 
         async def command() -> tuple[AnyOutcome, Measured]:
             files = self.store.get(artefact) if artefact is not None else None
@@ -269,12 +284,14 @@ class Member:
                 # What it has left in its folder stands in the way: its own doing, and the same again in a rerun.
                 return CommandOutcome(exit_code=126, stdout="", stderr=str(error)), Measured()
             usage = result.measured
+            kept, trouble = await self._kept() if keep else (None, "")
             outcome = CommandOutcome(
                 exit_code=result.exit_code,
                 stdout=_shown(result.stdout),
-                stderr=_shown(result.stderr),
+                stderr=_shown(result.stderr) + trouble,
                 truncated=result.truncated,
                 limit=result.limit,
+                artefact=kept,
             )
             measured = Measured(
                 seconds=usage.wall_seconds, cpu_seconds=usage.cpu_seconds, max_rss_bytes=usage.max_rss_bytes
@@ -284,6 +301,60 @@ class Member:
         outcome = await self._post.perform(effect, command)
         if isinstance(outcome, CommandOutcome):
             return outcome
+        raise self._failed(outcome)
+
+    async def _kept(self) -> tuple[ArtefactHash | None, str]:
+        """What this member's folder holds, in the store; or why it is not there, to be told to who ran the command."""
+        try:
+            return self.store.put(await self._around.workspace.collect(str(self.id))), ""
+        except (BadSpecification, FileRefused, InvalidPath) as error:
+            return None, f"\n(the files in the folder were not kept: {error})"
+
+    async def status(self) -> Status:
+        """What commands may use, and what is left of the budget: an effect, and recorded as one."""
+
+        async def read() -> tuple[AnyOutcome, Measured]:
+            await trio.lowlevel.checkpoint()
+            cpu = Device(
+                name="CPU core",
+                kind="cpu",
+                count=len(os.sched_getaffinity(0)),
+                memory_bytes=self._around.workspace.memory_bytes,
+            )
+            left = {axis: self.scope.left(axis) for axis in AXES}
+            return Status(
+                devices=(cpu,), left={axis: most for axis, most in left.items() if most < math.inf}
+            ), Measured()
+
+        outcome = await self._post.perform(StatusReading(), read)
+        if isinstance(outcome, Status):
+            return outcome
+        raise self._failed(outcome)
+
+    async def look_up(self, query: str, *, most: int = 5) -> tuple[Paper, ...]:
+        """Published papers on something, best match first; costs a step.
+
+        Raises:
+            EffectFailed: when nobody may look anything up here, or the catalogue refused.
+        """
+        library = self._seat.library
+        if library is None:
+            raise EffectFailed(
+                "NotAllowed", 'looking up papers is off; `allow = ["literature"]` in the team allows it'
+            )
+        if not self._post.is_reliving:
+            self.scope.charge("steps", 1)
+
+        async def search() -> tuple[AnyOutcome, Measured]:
+            try:
+                return Found(papers=await library.search(query, most=most)), Measured()
+            except LibraryError as error:
+                # The research goes on without: a catalogue that is down must not stop an episode.
+                return Failure(kind=type(error).__name__, message=str(error)), Measured()
+
+        outcome = await self._post.perform(Lookup(query=query, most=most), search)
+        if isinstance(outcome, Found):
+            return outcome.papers
         raise self._failed(outcome)
 
     async def generate(

@@ -35,7 +35,8 @@ RESULTS = Topic("results")
 REVIEWS = Topic("reviews")
 SELECTIONS = Topic("selections")
 ARGUMENTS = Topic("arguments")
-TOPICS = (HYPOTHESES, PATCHES, RESULTS, REVIEWS, SELECTIONS, ARGUMENTS)
+NOTES = Topic("notes")
+TOPICS = (HYPOTHESES, PATCHES, RESULTS, REVIEWS, SELECTIONS, ARGUMENTS, NOTES)
 
 HYPOTHESIZE = Queue("hypothesize")
 CODE = Queue("code")
@@ -264,6 +265,12 @@ class Answer(Body, frozen=True, tag=True):
     text: str
 
 
+class Note(Body, frozen=True, tag=True):
+    """Something that a member wants its team to remember."""
+
+    text: str
+
+
 class Dropped(Body, frozen=True, tag=True):
     """The runtime tells a sender that its message was not delivered."""
 
@@ -304,6 +311,7 @@ AnyBody: TypeAlias = (
     | Bid
     | Question
     | Answer
+    | Note
     | Dropped
     | Expired
     | Failed

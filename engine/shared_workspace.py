@@ -19,6 +19,9 @@ from engine.workspace.interface import Backend, CommandResult, Workspace, Worksp
 
 SETTLE_SECONDS = 10.0
 """Bound of parking and closing one workspace."""
+KEPT_FILES = 256
+KEPT_BYTES = 16 << 20
+"""Of a member's folder, where what a command left in it is kept."""
 
 
 class SharedWorkspace:
@@ -82,11 +85,48 @@ class SharedWorkspace:
             if not self._users:
                 self._pool.one_is_idle()
 
+    async def collect(self, folder: str) -> dict[str, bytes]:
+        """The plain files of a member's folder by their paths in it; caches of an interpreter are left out.
+
+        Raises:
+            FileRefused: more than `KEPT_FILES` of them, or more than `KEPT_BYTES`.
+            WorkspaceError: when they cannot be read here.
+        """
+        self._users += 1
+        try:
+            workspace = await self._opened()
+            prefix = f"{folder}/"
+            paths = [path for path in await workspace.list_files() if path.startswith(prefix)]
+            paths = [path for path in paths if "__pycache__" not in path.split("/")]
+            if len(paths) > KEPT_FILES:
+                raise FileRefused(folder, f"{len(paths)} files, of which {KEPT_FILES} could be kept")
+            files: dict[str, bytes] = {}
+            room = KEPT_BYTES
+            for path in paths:
+                content = await workspace.read(path, limit_bytes=room + 1)
+                room -= len(content)
+                if room < 0:
+                    raise FileRefused(
+                        path, f"with it they are more than the {KEPT_BYTES} bytes that are kept"
+                    )
+                files[path.removeprefix(prefix)] = content
+            return files
+        finally:
+            self._users -= 1
+            self._last_used = trio.current_time()
+            if not self._users:
+                self._pool.one_is_idle()
+
     async def _opened(self) -> Workspace:
         async with self._lock:
             if self._open is None:
                 self._open = await self._pool.open(self, self._spec)
             return self._open.workspace
+
+    @property
+    def memory_bytes(self) -> int:
+        """What one command may use."""
+        return self._spec.limits.memory_bytes
 
     @property
     def is_idle(self) -> bool:

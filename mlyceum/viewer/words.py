@@ -10,10 +10,14 @@ from engine.effects import (
     CommandOutcome,
     Evaluation,
     Failure,
+    Found,
+    Lookup,
     ModelAnswer,
     ModelCall,
     Reading,
     Scored,
+    Status,
+    StatusReading,
 )
 from engine.messages import (
     Answer,
@@ -29,6 +33,7 @@ from engine.messages import (
     Hypothesis,
     IdeaRequest,
     Motion,
+    Note,
     Patch,
     Question,
     Review,
@@ -88,6 +93,8 @@ def message_text(body: AnyBody) -> str:  # noqa: PLR0911, PLR0912 - one line for
             return f"Question {one_line(text)}"
         case Answer(text=text):
             return f"Answer {one_line(text)}"
+        case Note(text=text):
+            return f"Note {one_line(text)}"
         case Dropped(seq=seq, reason=reason):
             return f"Dropped {seq}{_because(reason)}"
         case Expired(seq=seq, deadline_seconds=seconds):
@@ -107,6 +114,10 @@ def effect_text(effect: AnyEffect, outcome: AnyOutcome | None) -> str:
             doing = f"scores {artefact[:8]} ({split})"
         case ClockReading():
             doing = "reads the clock"
+        case StatusReading():
+            doing = "asks for devices and budget"
+        case Lookup(query=query):
+            doing = f"looks up {one_line(query, 60)!r}"
     return f"{doing} → {_outcome_text(outcome)}"
 
 
@@ -125,6 +136,10 @@ def _outcome_text(outcome: AnyOutcome | None) -> str:
             return score_text(score)
         case Reading(seconds=seconds):
             return f"{seconds:.1f} s"
+        case Status(devices=devices):
+            return ", ".join(f"{each.count} × {one_line(each.name, 24)}" for each in devices)
+        case Found(papers=papers):
+            return f"{len(papers)} papers"
         case Failure(kind=kind, message=message):
             return f"{kind}: {one_line(message)}"
 
