@@ -139,6 +139,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Something that crossed, or tried to cross, the boundary while an artefact was scored."""
 
     kind: Literal[
+        "changed-hash",
         "denied-call",
         "bad-frame",
         "bad-move",

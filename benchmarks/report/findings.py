@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.report.evidence import Evidence
-from benchmarks.report.wording import Removal, removal_of
+from benchmarks.report.wording import SIGNIFICANT, Removal, removal_of
 from benchmarks.statistics.comparison import Comparison, compare, paired_differences
 from benchmarks.statistics.figures import mean_over_blocks
 from benchmarks.statistics.headline import Headline, Sensitivity, failure_sensitivity, headlines
 from benchmarks.statistics.outcomes import FloatArray, Outcomes
 from benchmarks.statistics.permutation import holm
 from benchmarks.studies.design import Contrast
+from benchmarks.studies.looks import planned_looks
 
 RESAMPLING_SEED = 20_261_125
 """The same record gives the same intervals, always."""
@@ -29,6 +30,7 @@ class Effect:
         p: corrected for its family; a primary contrast is a family of its own.
         removal: the role by whose removal the treatment came from the control, where that is so.
         points: single paired differences, by task and block.
+        needed: what ``p`` must not exceed; in a sequential study, what its last planned look left the primary contrast.
     """
 
     contrast: Contrast
@@ -36,6 +38,7 @@ class Effect:
     p: float
     removal: Removal | None
     points: FloatArray
+    needed: float = SIGNIFICANT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,9 +144,18 @@ def _effects(evidence: Evidence, outcomes: Outcomes, contrasts: list[Contrast]) 
             p=found[contrast.name].holm_p,
             removal=removal_of(evidence, contrast.treatment, contrast.control),
             points=paired_differences(outcomes, contrast.treatment, contrast.control),
+            needed=_needed(evidence) if contrast.primary else SIGNIFICANT,
         )
         for contrast in contrasts
     )
+
+
+def _needed(evidence: Evidence) -> float:
+    """What the primary contrast's p must not exceed: less than usual where looks have spent a part of the level."""
+    if evidence.design.sequential is None:
+        return SIGNIFICANT
+    taken = [look for source in evidence.sources.each for look in planned_looks(source.folder)]
+    return taken[-1].nominal_p if taken else 0.0
 
 
 def _by_task(evidence: Evidence, effects: tuple[Effect, ...]) -> tuple[TaskEffect, ...]:

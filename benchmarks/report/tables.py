@@ -107,7 +107,7 @@ def contrasts(findings: Findings) -> Rows:
             "p_corrected": effect.p,
             "blocks": effect.found.blocks,
             "correlation": effect.found.correlation,
-            "verdict": verdict(effect.found, effect.p),
+            "verdict": verdict(effect.found, effect.p, significance=effect.needed),
         }
         for effect in findings.effects
     ]

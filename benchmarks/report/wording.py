@@ -168,11 +168,11 @@ def is_offline(evidence: Evidence) -> bool:
     return not any(is_driven_by_model(evidence.team(arm)) for arm in evidence.arms)
 
 
-def verdict(comparison: Comparison, p: float) -> str:
+def verdict(comparison: Comparison, p: float, *, significance: float = SIGNIFICANT) -> str:
     """What a comparison comes to, in a word: ``better``, ``worse``, ``open`` or ``too few``."""
     interval = comparison.difference
     if interval.low is None or interval.high is None:
         return "too few"
-    if p > SIGNIFICANT or interval.low <= 0 <= interval.high:
+    if p > significance or interval.low <= 0 <= interval.high:
         return "open"
     return "better" if interval.estimate > 0 else "worse"

@@ -1,19 +1,23 @@
 """Conducting a study: its design resolved and locked, what is missing run, the arms summed up, the look put down."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from benchmarks.studies.arm_rows import ArmRow, StudySummary, arm_rows, block_counts, spend_notes
-from benchmarks.studies.design import Lock
+from benchmarks.studies.design import Lock, Sequential
 from benchmarks.studies.implied import keep_study_file, study_text
 from benchmarks.studies.locking import amendment_notes, make_lock, merge_lock, write_lock
-from benchmarks.studies.looks import record_look
+from benchmarks.studies.looks import look_notes, record_look
+from benchmarks.studies.plan import Plan
 from benchmarks.studies.reporter import Reporter
 from benchmarks.studies.resolving import Resolved
 from benchmarks.studies.running import RanAll, run_missing
 from benchmarks.studies.scratch import open_scratch
+from benchmarks.studies.stages import next_look, seeds_run, take_look, up_to
+from engine.errors import BadSpecification
 from engine.scheduler import Limits
 from engine.workspace.backends import BackendName
 
@@ -56,6 +60,10 @@ async def conduct(
         UserError: what was asked for cannot be done: one sentence.
         IsolationUnavailable: isolation is missing here, and needed.
     """
+    if look is None and resolved.design.sequential is not None:
+        raise BadSpecification(
+            "--blind", "a sequential study stops by what it sees; leave one of the two out"
+        )
     asked = make_lock(resolved, overrides=overrides, sources=dict(sources or {}))
     lock = merge_lock(folder, asked)
     async with AsyncExitStack() as stack:
@@ -63,8 +71,8 @@ async def conduct(
         if scratch is not None:
             work = await stack.enter_async_context(open_scratch(folder, scratch))
             lock = merge_lock(work, asked)
-        ran = await run_missing(
-            resolved.plan,
+        run = partial(
+            run_missing,
             folder=work,
             limits=limits,
             reporter=reporter,
@@ -74,8 +82,35 @@ async def conduct(
             extends=True,
             held=partial(_keep, work, lock),
         )
-        rows = _look(resolved, ran, work, by=look)
-    return _summary(resolved, ran, rows, lock, folder)
+        if resolved.design.sequential is None:
+            ran = await run(resolved.plan)
+            rows = _look(resolved, ran, work, by=look)
+        else:
+            resolved, ran = await _in_stages(resolved, resolved.design.sequential, run, work)
+            rows = arm_rows(resolved.design, resolved.plan, ran.episodes, folder=work)
+        stages = look_notes(work, resolved.design.sequential)
+    return _summary(resolved, ran, rows, lock, folder, stages)
+
+
+async def _in_stages(
+    resolved: Resolved, plan: Sequential, run: Callable[[Plan], Awaitable[RanAll]], folder: Path
+) -> tuple[Resolved, RanAll]:
+    """Run up to each planned look and take it, until one gives the answer; the part of the study that was run.
+
+    An episode that the outside let down puts the look off: the same command tries it again first.
+    """
+    primary = resolved.design.primary
+    assert primary is not None  # a design with looks and without a primary comparison is refused
+    while True:
+        seeds = next_look(folder, plan)
+        part = replace(resolved, plan=up_to(resolved, seeds or seeds_run(folder)))
+        ran = await run(part.plan)
+        if seeds is not None and not ran.episodes.failed:
+            blocks, complete = block_counts(part.design, part.plan, ran.episodes)
+            found = take_look(folder, plan, primary, seeds)
+            record_look(folder, by="study", complete_blocks=complete, blocks=blocks, planned=found)
+        if ran.episodes.failed or next_look(folder, plan) is None:
+            return part, ran
 
 
 def _keep(folder: Path, lock: Lock) -> None:
@@ -93,7 +128,12 @@ def _look(resolved: Resolved, ran: RanAll, folder: Path, *, by: str | None) -> t
 
 
 def _summary(
-    resolved: Resolved, ran: RanAll, rows: tuple[ArmRow, ...], lock: Lock, folder: Path
+    resolved: Resolved,
+    ran: RanAll,
+    rows: tuple[ArmRow, ...],
+    lock: Lock,
+    folder: Path,
+    stages: tuple[str, ...] = (),
 ) -> StudySummary:
     design, shard = resolved.design, resolved.shard
     blocks, complete = block_counts(design, resolved.plan, ran.episodes)
@@ -111,5 +151,5 @@ def _summary(
         primary_axis=design.primary_axis,
         rows=rows,
         workspace=ran.workspace,
-        notes=(*design.notes, *amendment_notes(lock), *spend_notes(design, rows), *fallback),
+        notes=(*design.notes, *stages, *amendment_notes(lock), *spend_notes(design, rows), *fallback),
     )

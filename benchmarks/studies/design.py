@@ -61,6 +61,19 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """At most one contrast of a study is; the others are secondary."""
 
 
+class Sequential(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Looks that were planned: at each the primary comparison is tested, and a study that has its answer stops.
+
+    Each look spends a part of the significance level (`benchmarks.statistics.sequential`), so that all together find
+    something where nothing is no more often than one test would.
+    """
+
+    looks: tuple[int, ...]
+    """Seeds after which results are looked at, rising; the last one is all of them."""
+    significance: float = 0.05
+    """In all, two-sided."""
+
+
 class Design(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole study."""
 
@@ -84,6 +97,8 @@ class Design(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The axis of the budget on which arms are held equal, and realised spend is compared."""
     feedback_size: int | None = None
     """Games or formulas of one feedback score; None: as the task says."""
+    sequential: Sequential | None = None
+    """None: the number of seeds is fixed."""
     order_seed: int = 0
     """Of the order of arms within each block."""
     notes: tuple[str, ...] = ()
@@ -119,12 +134,16 @@ class BlockOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     arms: tuple[str, ...]
 
 
-class Amendment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Seeds that were added to a study that had begun."""
+class Amendment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What was added to a study that had begun."""
 
     at: str
     """UTC, ISO 8601."""
     added: tuple[Seeds, ...]
+    tasks: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
+    contrasts: tuple[str, ...] = ()
+    """By name; those named after a look are exploratory."""
     looks_before: int
     """How often results had been summarised by then: more than 0 costs the intervals their level."""
 

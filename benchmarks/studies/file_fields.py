@@ -101,6 +101,14 @@ class ContrastSection(_Section, frozen=True, kw_only=True):
     """Left out: where it is the only one, it is."""
 
 
+class SequentialSection(_Section, frozen=True, kw_only=True):
+    """``[sequential]``: looks that were planned, at which the study may stop."""
+
+    looks: tuple[int, ...]
+    """Seeds after which the primary comparison is tested, rising; all of them last, or left out and added."""
+    significance: float = 0.05
+
+
 class StudyFile(_Section, frozen=True, kw_only=True):
     """A whole file, what it extends put under it."""
 
@@ -120,6 +128,7 @@ class StudyFile(_Section, frozen=True, kw_only=True):
     drop: DropSection | None = None
     controls: tuple[str, ...] = CONTROLS
     references: tuple[str, ...] = ()
+    sequential: SequentialSection | None = None
     placebo: str | None = None
     """``DIR/EPISODE`` of another run: each arm that mutes a topic gets a control that hears what was said there."""
     contrast: tuple[ContrastSection, ...] | None = None
@@ -143,6 +152,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "arm": ArmSection,
     "drop": DropSection,
     "contrast": ContrastSection,
+    "sequential": SequentialSection,
 }
 _ALLOWED: dict[str, tuple[str, ...]] = {
     "protocol": ("verified", "mlgym"),

@@ -36,6 +36,8 @@ def study_text(design: Design) -> str:
     document["controls"] = ()
     if design.notes:
         document["notes"] = design.notes
+    if design.sequential is not None:
+        document["sequential"] = _plain(design.sequential)
     document["seeds"] = _seeds(design)
     document["budget"] = {"primary": design.primary_axis, **_plain(design.budget)}
     document["arm"] = [_arm(arm) for arm in design.arms]

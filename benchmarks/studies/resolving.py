@@ -4,6 +4,7 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -50,6 +51,8 @@ def resolve(design: Design, *, shard: Shard | None = None) -> Resolved:
         FieldFault: naming the design's field that is not right.
     """
     teams = check_design(design)
+    if shard is not None and design.sequential is not None:
+        raise FieldFault(("sequential",), "a shard cannot see when the study has its answer; run it whole")
     tasks = _open_tasks(design)
     arms: list[ArmDesign] = []
     for place, arm in enumerate(design.arms):
@@ -144,7 +147,28 @@ def check_design(design: Design) -> dict[str, TeamSpec]:
             teams[arm.name] = team_of(arm)
             _check_models_can_be_priced(design, arm.name, teams[arm.name])
     _check_contrasts(design.contrasts, design, teams)
+    _check_looks(design)
     return teams
+
+
+def _check_looks(design: Design) -> None:
+    plan = design.sequential
+    if plan is None:
+        return
+    if design.primary is None:
+        raise FieldFault(
+            ("sequential",), "looks test the primary comparison, and none is named; give primary = NAME"
+        )
+    looks = plan.looks
+    if any(later <= earlier for earlier, later in pairwise(looks)) or not looks or looks[0] < 1:
+        raise FieldFault(("sequential", "looks"), "must rise, from 1 or more; give numbers of seeds")
+    if looks[-1] != len(design.seeds):
+        raise FieldFault(
+            ("sequential", "looks"),
+            f"the last look is at {looks[-1]} seeds and the study has {len(design.seeds)}; end with all of them",
+        )
+    if not 0 < plan.significance < 1:
+        raise FieldFault(("sequential", "significance"), f"{plan.significance:g} lies outside 0 to 1")
 
 
 def _check_models_can_be_priced(design: Design, name: str, team: TeamSpec) -> None:

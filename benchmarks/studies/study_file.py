@@ -22,7 +22,7 @@ from benchmarks.studies.arms import (
     reference_arms,
     team_of,
 )
-from benchmarks.studies.design import ArmDesign, Contrast, Design, Shard
+from benchmarks.studies.design import ArmDesign, Contrast, Design, Sequential, Shard
 from benchmarks.studies.file_fields import (
     FILE_VERSION,
     ArmSection,
@@ -30,6 +30,7 @@ from benchmarks.studies.file_fields import (
     ContrastSection,
     PatchFile,
     SeedsSection,
+    SequentialSection,
     Strategy,
     StudyFile,
     explained,
@@ -353,10 +354,18 @@ def _design(file: StudyFile) -> tuple[Design, tuple[FieldPath, ...]]:
         budget=_budget(file.budget, file.protocol, episodes),
         primary_axis=file.budget.primary,
         feedback_size=file.feedback_size,
+        sequential=_sequential(file.sequential, len(seeds)),
         order_seed=file.order_seed,
         notes=file.notes,
     )
     return design, origins
+
+
+def _sequential(section: SequentialSection | None, seeds: int) -> Sequential | None:
+    if section is None:
+        return None
+    looks = section.looks if seeds in section.looks else (*section.looks, seeds)
+    return Sequential(looks=looks, significance=section.significance)
 
 
 def _arms(file: StudyFile) -> tuple[tuple[ArmDesign, ...], tuple[FieldPath, ...]]:

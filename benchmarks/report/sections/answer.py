@@ -118,7 +118,7 @@ def _role(effect: Effect) -> str:
 
 
 def _verdict(effect: Effect) -> str:
-    return "same" if _is_same(effect) else verdict(effect.found, effect.p)
+    return "same" if _is_same(effect) else verdict(effect.found, effect.p, significance=effect.needed)
 
 
 def _is_same(effect: Effect) -> bool:
@@ -224,7 +224,7 @@ def _outcome(findings: Findings, effect: Effect) -> str:
             "They made no difference that these tasks can show."
         )
     size = f"{signed(difference.estimate)}"
-    match verdict(found, effect.p):
+    match verdict(found, effect.p, significance=effect.needed):
         case "too few":
             return (
                 f"{size} on average, from {blocks(difference.blocks)} a task. That is too few to tell it apart from nothing "

@@ -162,7 +162,9 @@ def _table(findings: Findings) -> Table:
                     str(effect.found.blocks),
                     number(effect.found.correlation, 2),
                     _VERDICTS[
-                        "identical" if effect.found.test.blocks == 0 else verdict(effect.found, effect.p)
+                        "identical"
+                        if effect.found.test.blocks == 0
+                        else verdict(effect.found, effect.p, significance=effect.needed)
                     ],
                 ),
                 is_leading=effect.contrast.primary,

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from benchmarks.report.document import Block, Listing, Notice, Paragraph, Row, Section, Table, columns
 from benchmarks.report.evidence import Evidence
-from benchmarks.report.wording import arm_name, listed, number
+from benchmarks.report.wording import arm_name, listed, number, percent
 from benchmarks.statistics.from_results import block_of
-from benchmarks.studies.looks import read_looks
+from benchmarks.studies.looks import look_notes, read_looks
 from benchmarks.studies.teams import is_driven_by_model
 from engine.budget import AXES
 from engine.team import TeamSpec
@@ -92,7 +92,17 @@ def _looks(evidence: Evidence) -> Iterable[str]:
             else "Looks at unfinished results are not on record here."
         )
         return
-    early = sum(look.complete_blocks < look.blocks for look in looks)
+    planned = evidence.design.sequential
+    if planned is not None:
+        after = listed([str(each) for each in planned.looks])
+        yield (
+            f"Sequential: the primary comparison was to be tested after {after} seeds, "
+            f"at {percent(planned.significance)} over all looks together (O'Brien and Fleming's spending), and the study to "
+            "stop once it is told apart from nothing."
+        )
+        for source in evidence.sources.each:
+            yield from (f"{note[0].upper()}{note[1:]}." for note in look_notes(source.folder, planned))
+    early = sum(look.complete_blocks < look.blocks and look.planned is None for look in looks)
     seen = ", ".join(
         f"{look.complete_blocks} of {look.blocks} blocks ({look.by}, {look.at})" for look in looks[:10]
     )

@@ -104,6 +104,22 @@ async def test_seeds_added_after_a_look_are_noted(tmp_path: Path) -> None:
     assert [look.complete_blocks for look in read_looks(tmp_path)] == [1, 2]
 
 
+async def test_tasks_and_arms_added_after_a_look_are_run_and_noted(tmp_path: Path) -> None:
+    await run(design_of(1), tmp_path)
+    before = files(tmp_path, "episodes/*/journal.jsonl")
+    more = (*DESIGN.arms, ArmDesign(name="best-of-n", team="best-of-n"))
+
+    summary = await run(design_of(1, arms=more, tasks=("planted", "battle-of-sexes")), tmp_path)
+
+    lock = read_whole_lock(tmp_path)
+    assert lock is not None
+    assert [(each.arms, each.tasks) for each in lock.amendments] == [(("best-of-n",), ("battle-of-sexes",))]
+    assert lock.blocks[0].arms[2] == "best-of-n"  # after those that the block began with
+    assert len(results(tmp_path)) == 6
+    assert before.items() <= files(tmp_path, "episodes/*/journal.jsonl").items()
+    assert any("arms were added" in note and "exploratory" in note for note in summary.notes)
+
+
 async def test_a_blind_run_takes_no_look_and_adding_seeds_then_is_free(tmp_path: Path) -> None:
     blind = await run(design_of(1), tmp_path, look=None)
     summary = await run(design_of(1, 2), tmp_path)
@@ -119,7 +135,7 @@ async def test_a_blind_run_takes_no_look_and_adding_seeds_then_is_free(tmp_path:
         (design_of(1, budget=Budget(evaluations=3)), "another budget"),
         (design_of(2), "seeds may be added, never taken away"),
         (design_of(1, order_seed=4), "another order seed"),
-        (design_of(1, arms=DESIGN.arms[:1]), "another arms"),
+        (design_of(1, arms=DESIGN.arms[:1]), "another set of arms"),
     ],
 )
 async def test_a_folder_of_another_study_is_refused_and_stays_as_it_is(
