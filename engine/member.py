@@ -495,7 +495,10 @@ async def _call(
         message = error.message if isinstance(error, ModelCallError) else str(error)
         return Failure(kind=type(error).__name__, message=message), Measured()
     return ModelAnswer(completion=completion), Measured(
-        seconds=measured.latency_seconds, waited_seconds=measured.waited_seconds, attempts=measured.attempts
+        seconds=measured.latency_seconds,
+        waited_seconds=measured.waited_seconds,
+        attempts=measured.attempts,
+        extra={"cached": 1.0} if measured.cached else {},
     )
 
 

@@ -244,12 +244,14 @@ class CallMeasured(msgspec.Struct, frozen=True, kw_only=True):
         attempts: requests sent; 1 where nothing went wrong.
         waited_seconds: in the endpoint's queue, before the first attempt; never charged as work.
         backoff_seconds: between attempts, by our choice or the endpoint's; never charged as work.
+        cached: nothing was sent: the completion is one that was paid for before.
     """
 
     latency_seconds: float = 0.0
     attempts: int = 1
     waited_seconds: float = 0.0
     backoff_seconds: float = 0.0
+    cached: bool = False
 
 
 class Answer(NamedTuple):
