@@ -6,13 +6,14 @@ from functools import partial
 from engine.episode import BRIEF
 from engine.errors import BadSpecification, UserError
 from engine.member import Behaviour, Member, Seat
-from engine.messages import MemberId, Queue, Topic
+from engine.messages import NOTES, MemberId, Queue, Topic
 from engine.models.interface import Model
 from engine.post import Address
 from engine.task import Task
 from engine.team import MemberSpec, PolicyName, TeamSpec
 from roles.catalogue import MODELLED, ROLE_OF, RULED
 from roles.functions import Function, serve
+from roles.model.desk import Desk
 from roles.model.solo import model_solo
 from roles.model.talk import Talk
 from roles.solo import solo
@@ -104,13 +105,13 @@ def make_functions(spec: MemberSpec, member: Member) -> Sequence[Function]:
         else:
             made.append(RULED[function, policy].make(member))
     topics = OPINIONATED.get(member.spec.strategy.kind)
-    if topics is None:
-        return made
-    board = Board(member.task)
-    return [
-        Outspoken(each, make_voice(member, each.queue, policy_of(spec, each.queue), board), topics)
-        for each in made
-    ]
+    if topics is not None:
+        board = Board(member.task)
+        made = [
+            Outspoken(each, make_voice(member, each.queue, policy_of(spec, each.queue), board, talk), topics)
+            for each in made
+        ]
+    return [*made, Desk(talk)] if talk is not None else made
 
 
 def _topics(team: TeamSpec, member: MemberSpec) -> tuple[Topic, ...]:
@@ -120,7 +121,9 @@ def _topics(team: TeamSpec, member: MemberSpec) -> tuple[Topic, ...]:
         policy = policy_of(member, function)
         kind = MODELLED[function] if policy == "model" else RULED[function, policy]
         watched |= dict.fromkeys(kind.topics)
-    return tuple(watched | dict.fromkeys(OPINIONATED.get(team.strategy.kind, ())))
+    is_modelled = any(policy_of(member, function) == "model" for function in member.functions)
+    notes = (NOTES,) if is_modelled else ()
+    return tuple(watched | dict.fromkeys((*OPINIONATED.get(team.strategy.kind, ()), *notes)))
 
 
 def _name(role: str, replica: int) -> MemberId:

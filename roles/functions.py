@@ -73,7 +73,7 @@ async def serve_one(
     member: Member, functions: Mapping[Queue, Function], envelope: Envelope
 ) -> AnyBody | None:
     """Answer a request, or take note of what was published; the answer, where there was one to give."""
-    function = functions.get(Queue(envelope.to)) if envelope.to is not None else None
+    function = functions.get(Queue(envelope.to)) if envelope.to is not None and not envelope.cause else None
     if function is None:
         _tell(functions, envelope.body, envelope.topic)
         return None

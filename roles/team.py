@@ -14,6 +14,7 @@ from engine.errors import BadSpecification, UnknownName
 from engine.messages import FUNCTIONS, TOPICS
 from engine.team import Interposition, InterpositionKind, TeamSpec
 from roles.catalogue import ROLES
+from roles.model.prompts import check_prompts, read_folder
 from roles.strategies import SOLO, STRATEGIES, make_rule
 
 _FOLDER = Path(__file__).parent / "teams"
@@ -61,15 +62,16 @@ def load_team(path: Path) -> TeamSpec:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise BadSpecification(str(path), f"cannot be read: {reason}") from error
-    return parse_team(text, where=path.name)
+    return parse_team(text, where=path.name, folder=path.parent)
 
 
-def parse_team(text: str, *, where: str) -> TeamSpec:
+def parse_team(text: str, *, where: str, folder: Path | None = None) -> TeamSpec:
     """A team from the text of a file; see `load_team`.
 
     Args:
         text: TOML.
         where: how to call the file in errors.
+        folder: where the paths that it names begin; None: the current directory.
     """
     try:
         raw = tomllib.loads(text)
@@ -78,6 +80,11 @@ def parse_team(text: str, *, where: str) -> TeamSpec:
         line = found.group(1) if found else str(text.count("\n") + 1)
         raise BadSpecification(f"{where}, line {line}", f"is not valid TOML: {error}") from error
     _give_own_functions(raw, text, where)
+    if isinstance(raw.get("prompts"), str):
+        try:
+            raw["prompts"] = read_folder((folder or Path()) / raw["prompts"])
+        except (BadSpecification, UnknownName) as error:
+            raise BadSpecification(where, str(error)) from error
     try:
         spec = msgspec.convert(raw, type=TeamSpec)
     except msgspec.ValidationError as error:
@@ -123,6 +130,7 @@ def check_team(spec: TeamSpec) -> None:
             )
         if len(set(member.functions)) < len(member.functions):
             raise BadSpecification(f"{field}.functions", "a function is named twice")
+    check_prompts(spec.prompts)
     _check_make_up(spec)
 
 

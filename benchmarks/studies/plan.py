@@ -194,7 +194,7 @@ def make_spec(
         budget=budget,
         model=model if is_modelled else None,
         feedback=_feedback(task, feedback_size),
-        hashes={**_hashes(task), **(_prompt_hashes() if is_modelled else {})},
+        hashes={**_hashes(task), **(_prompt_hashes(team) if is_modelled else {})},
     )
 
 
@@ -219,8 +219,8 @@ def _hashes(task: TaskPackage) -> dict[str, str]:
     }
 
 
-def _prompt_hashes() -> dict[str, str]:
-    return {f"prompt {name}": digest for name, digest in prompt_digests().items()}
+def _prompt_hashes(team: TeamSpec) -> dict[str, str]:
+    return {f"prompt {name}": digest for name, digest in prompt_digests(team.prompts).items()}
 
 
 def _digest(*parts: bytes) -> str:

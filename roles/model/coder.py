@@ -6,10 +6,11 @@ from engine.errors import BudgetExceeded, EngineDefect
 from engine.member import EffectFailed, Member
 from engine.messages import CODE, AnyBody, ArtefactHash, Envelope, Patch, Topic, WorkOrder
 from roles.model.folder import Folder
+from roles.model.kit import kit
 from roles.model.talk import Reaction, Talk, Use, shorten
 from roles.offline.coder import CHECK_SECONDS, patch_for, said
 
-TURNS = 16
+TURNS = 32
 CHECKS = 3
 """Finishes that the task's check may turn down on one order."""
 
@@ -57,7 +58,9 @@ class ModelCoder:
             return Reaction(f"The task's check says: {problem}. Mend it and finish again.")
 
         done = Use("finish", "Hand in the files as they are.", Finish, finish)
-        why = await self._talk.work(words(order, folder), [*folder.uses(), done], turns=TURNS)
+        why = await self._talk.work(
+            words(order, folder), [*kit(self._talk, "coder", folder), done], turns=TURNS
+        )
         if (
             not accepted
             and not turned_down

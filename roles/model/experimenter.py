@@ -8,11 +8,13 @@ from engine.errors import EngineDefect
 from engine.member import Member
 from engine.messages import EXPERIMENT, RESULTS, AnyBody, Envelope, Evidence, RunRequest, RunResult, Topic
 from roles.evidence import pool
+from roles.model.folder import Folder
+from roles.model.kit import kit
 from roles.model.talk import AnyUse, Reaction, Talk, Use
 from roles.offline.experimenter import evaluated
 from roles.offline.notebook import Notebook
 
-TURNS = 8
+TURNS = 16
 
 
 class Evaluate(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +59,9 @@ class ModelExperimenter:
                 return Reaction("Nothing was run yet: call `evaluate` first.", is_wrong=True)
             return Reaction("Noted.", is_last=True)
 
+        folder = Folder(self._member, self._member.store.get(asked.artefact), writable=False)
         uses: list[AnyUse] = [
+            *kit(self._talk, "experimenter", folder),
             Use(
                 "evaluate",
                 "Run the artefact so many times; each run costs one evaluation.",

@@ -1,6 +1,7 @@
 """A hypothesizer driven by a model: one tool, `propose`."""
 
 import math
+from collections.abc import Mapping
 
 import msgspec
 
@@ -25,12 +26,14 @@ from engine.messages import (
     Selection,
     Topic,
 )
+from roles.model.folder import Folder
+from roles.model.kit import kit
 from roles.model.talk import Reaction, Talk, Use, shorten
 from roles.offline.hypothesizer import space_of
 from roles.offline.notebook import Notebook
 from roles.offline.vacuous import RandomIdeas
 
-TURNS = 6
+TURNS = 16
 NEWS_CHARACTERS = 6_000
 
 
@@ -78,7 +81,11 @@ class ModelHypothesizer:
             return Reaction("Noted.", is_last=True)
 
         use = Use("propose", "Propose one idea to be tested.", Propose, propose)
-        why = await self._talk.work(self._words(asked), [use], turns=TURNS)
+        parent = asked.parents[0] if asked.parents else NodeId(0)
+        files = self._files(parent) or self._member.task.starter
+        folder = Folder(self._member, files, writable=False, of_node=self._files)
+        uses = [*kit(self._talk, "hypothesizer", folder), use]
+        why = await self._talk.work(self._words(asked), uses, turns=TURNS)
         if not proposed:
             self._member.decide("fallback", "hypothesizer", rule=f"a uniform draw, since {why}"[:500])
             body = await self._fallback.answer(request)
@@ -87,6 +94,13 @@ class ModelHypothesizer:
         hypothesis = self._state(asked, proposed[-1])
         self._book.hear(hypothesis)
         return hypothesis
+
+    def _files(self, node: NodeId | None) -> Mapping[str, bytes] | None:
+        """The files of a node, where its code was heard of."""
+        if not node:
+            return self._member.task.starter
+        patch = self._book.patches.get(node)
+        return None if patch is None or patch.artefact is None else self._member.store.get(patch.artefact)
 
     def _words(self, asked: IdeaRequest) -> str:
         parts = ["# Request: hypothesis"]

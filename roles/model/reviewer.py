@@ -18,11 +18,13 @@ from engine.messages import (
     Topic,
     Verdict,
 )
+from roles.model.folder import Folder
+from roles.model.kit import kit
 from roles.model.talk import Reaction, Talk, Use, shorten
 from roles.offline.reviewer import fate
 from roles.offline.vacuous import Nod
 
-TURNS = 5
+TURNS = 12
 DIFF_CHARACTERS = 6_000
 
 
@@ -73,7 +75,12 @@ class ModelReviewer:
             return Reaction("Noted.", is_last=True)
 
         use = Use("review", "Give your verdict on the result.", GiveReview, review)
-        why = await self._talk.work(_words(asked, evidence), [use], turns=TURNS)
+        store = self._member.store
+        files = store.get(asked.patch.artefact or asked.patch.base)
+        base = store.get(asked.patch.base)
+        folder = Folder(self._member, files, writable=False, of_node=lambda node: base if node == 0 else None)
+        uses = [*kit(self._talk, "reviewer", folder), use]
+        why = await self._talk.work(_words(asked, evidence), uses, turns=TURNS)
         if not given:
             self._member.decide(
                 "fallback", "reviewer", rule=f"what looks better is accepted, since {why}"[:500]

@@ -17,6 +17,7 @@ from engine.messages import (
 )
 from roles.evidence import pool, signed
 from roles.model.folder import Folder
+from roles.model.kit import kit
 from roles.model.talk import Reaction, Talk, Use
 from roles.offline.coder import unified
 from roles.offline.experimenter import evaluated
@@ -63,7 +64,7 @@ class _ModelSolo:
         """Let the model work until it submits or the budget is spent; without a submission the best mean stands."""
         talk = Talk(self._member, ["solo"])
         uses = [
-            *self._folder.uses(),
+            *kit(talk, "solo", self._folder),
             Use("evaluate", "Score the files as they are; costs one evaluation.", Evaluate, self._evaluate),
             Use(
                 "submit",
