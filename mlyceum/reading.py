@@ -36,6 +36,7 @@ __all__ = [
     "FeedbackScore",
     "FinalScore",
     "Head",
+    "MemberSpending",
     "Sent",
     "State",
     "episode_view",
@@ -81,6 +82,17 @@ class FinalScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     score: Score
 
 
+class MemberSpending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one member's model has taken, as its answers say."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_usd: float = 0.0
+
+
 class EpisodeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that is recorded of an episode."""
 
@@ -101,6 +113,8 @@ class EpisodeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     models: dict[str, tuple[MemberId, ...]] = {}
     """Models that answered, and whom they drove."""
     spending: dict[str, float] = {}
+    by_member: dict[MemberId, MemberSpending] = {}
+    """Of members that a model drives."""
     deadlines_struck: int = 0
     outcome: str = ""
     reason: str = ""
@@ -223,6 +237,7 @@ def episode_view(
         finals=_finals(effects),
         models=_models(effects),
         spending=result.spending if result is not None else _spending(effects),
+        by_member=_by_member(effects),
         deadlines_struck=sum(isinstance(record, Fired) for record in records),
         outcome=closed.outcome if closed is not None else result.outcome if result is not None else "",
         reason=closed.reason if closed is not None else result.reason if result is not None else "",
@@ -302,6 +317,23 @@ def _spending(effects: Sequence[Act]) -> dict[str, float]:
             spent["tokens"] += usage.input_tokens + usage.output_tokens
             spent["cost_usd"] += act.outcome.completion.cost_usd or 0.0
     return {axis: amount for axis, amount in spent.items() if amount}
+
+
+def _by_member(effects: Sequence[Act]) -> dict[MemberId, MemberSpending]:
+    spent: dict[MemberId, MemberSpending] = {}
+    for act in effects:
+        if isinstance(act.outcome, ModelAnswer):
+            before, completion = spent.get(act.member, MemberSpending()), act.outcome.completion
+            usage = completion.usage
+            spent[act.member] = MemberSpending(
+                calls=before.calls + 1,
+                input_tokens=before.input_tokens + usage.input_tokens,
+                output_tokens=before.output_tokens + usage.output_tokens,
+                cached_tokens=before.cached_tokens + usage.cached_tokens,
+                reasoning_tokens=before.reasoning_tokens + usage.reasoning_tokens,
+                cost_usd=before.cost_usd + (completion.cost_usd or 0.0),
+            )
+    return spent
 
 
 def failures(view: EpisodeView) -> tuple[tuple[Act, Failure], ...]:

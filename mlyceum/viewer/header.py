@@ -37,6 +37,15 @@ def _facts(view: EpisodeView) -> list[tuple[str, Text]]:
         ("score", _score(view)),
         ("spent", Text(spending_text(view.spending))),
     ]
+    facts += [
+        (
+            f"  {member}",
+            Text(
+                f"{spent.calls} answers, {spent.input_tokens}+{spent.output_tokens} tokens, {spent.cost_usd:.6g} USD"
+            ),
+        )
+        for member, spent in view.by_member.items()
+    ]
     if not is_deterministic(view):
         facts.append(
             ("record", Text("not deterministic: a clock or an arrival order decided", style="yellow"))
