@@ -5,6 +5,7 @@ from functools import partial
 
 from engine.episode import BRIEF
 from engine.errors import BadSpecification, UserError
+from engine.literature import Library, SemanticScholar
 from engine.member import Behaviour, Member, Seat
 from engine.messages import NOTES, MemberId, Queue, Topic
 from engine.models.interface import Model
@@ -47,7 +48,7 @@ def assemble(
             f"task {task.card.id} declares no moves, so that only a team with a model can work on it; give --model"
         )
     if spec.strategy.kind == SOLO:
-        return (_solo_seat(spec.members[0], models),)
+        return (_solo_seat(spec, models),)
     rule = partial(make_rule, spec.strategy)
     rule()  # a bad setting is the user's, and is said before anything starts
     address = Address(id=STRATEGY, topics=(BRIEF,), leads=True)
@@ -79,17 +80,20 @@ def _seat(
         replica=replica,
         behave=serve(partial(make_functions, member)),
         model=_model_for(member, models) if needs_model else None,
+        library=_library(team) if needs_model else None,
     )
 
 
-def _solo_seat(member: MemberSpec, models: Mapping[str, Model] | Model | None) -> Seat:
+def _solo_seat(team: TeamSpec, models: Mapping[str, Model] | Model | None) -> Seat:
+    member = team.members[0]
     is_modelled = member.policy == "model"
     behave: Behaviour = model_solo() if is_modelled else solo()
     address = Address(
         id=MemberId(member.role), topics=(BRIEF,), capacity=member.mailbox, failure=member.failure, leads=True
     )
     model = _model_for(member, models) if is_modelled else None
-    return Seat(address=address, role=member.role, replica=1, behave=behave, model=model)
+    library = _library(team) if is_modelled else None
+    return Seat(address=address, role=member.role, replica=1, behave=behave, model=model, library=library)
 
 
 def make_functions(spec: MemberSpec, member: Member) -> Sequence[Function]:
@@ -124,6 +128,10 @@ def _topics(team: TeamSpec, member: MemberSpec) -> tuple[Topic, ...]:
     is_modelled = any(policy_of(member, function) == "model" for function in member.functions)
     notes = (NOTES,) if is_modelled else ()
     return tuple(watched | dict.fromkeys((*OPINIONATED.get(team.strategy.kind, ()), *notes)))
+
+
+def _library(team: TeamSpec) -> Library | None:
+    return SemanticScholar.from_environment() if "literature" in team.allow else None
 
 
 def _name(role: str, replica: int) -> MemberId:
