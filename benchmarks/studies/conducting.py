@@ -11,6 +11,7 @@ from benchmarks.studies.design import Lock, Sequential
 from benchmarks.studies.implied import keep_study_file, study_text
 from benchmarks.studies.locking import amendment_notes, make_lock, merge_lock, write_lock
 from benchmarks.studies.looks import look_notes, record_look
+from benchmarks.studies.model_use import ModelUse
 from benchmarks.studies.plan import Plan
 from benchmarks.studies.reporter import Reporter
 from benchmarks.studies.resolving import Resolved
@@ -38,6 +39,7 @@ async def conduct(
     retries: int = RETRIES,
     look: str | None = "study",
     scratch: Path | None = None,
+    model_use: ModelUse | None = None,
 ) -> StudySummary:
     """Run what is missing of a study, or of a shard of one, and sum it up.
 
@@ -55,6 +57,7 @@ async def conduct(
         retries: of an episode that the outside let down.
         look: who looks at the results; None: nobody, and none are summed up.
         scratch: on the node's own disk, where to work on a copy of the folder; None: in the folder itself.
+        model_use: what stands before the models; None: nothing.
 
     Raises:
         UserError: what was asked for cannot be done: one sentence.
@@ -81,6 +84,7 @@ async def conduct(
             retries=retries,
             extends=True,
             held=partial(_keep, work, lock),
+            model_use=model_use,
         )
         if resolved.design.sequential is None:
             ran = await run(resolved.plan)
@@ -89,7 +93,8 @@ async def conduct(
             resolved, ran = await _in_stages(resolved, resolved.design.sequential, run, work)
             rows = arm_rows(resolved.design, resolved.plan, ran.episodes, folder=work)
         stages = look_notes(work, resolved.design.sequential)
-    return _summary(resolved, ran, rows, lock, folder, stages)
+    used = model_use.notes() if model_use is not None else ()
+    return _summary(resolved, ran, rows, lock, folder, (*stages, *used))
 
 
 async def _in_stages(

@@ -13,6 +13,7 @@ import numpy as np
 import trio
 
 from benchmarks.studies.donors import provide_donors
+from benchmarks.studies.model_use import Direct, ModelUse
 from benchmarks.studies.study import Study
 from benchmarks.studies.teams import is_driven_by_model, models_of
 from engine.episode import EpisodeResult, EpisodeSpec, run_episode
@@ -144,6 +145,8 @@ async def open_laboratory(
     workspace: BackendName = "sandbox",
     base_url: str | None = None,
     evaluated: Callable[[str], None] = lambda _episode: None,
+    model_use: ModelUse | None = None,
+    replayed: Mapping[str, Model] | None = None,
 ) -> AsyncGenerator[Laboratory]:
     """Everything that the episodes of a study need.
 
@@ -154,6 +157,8 @@ async def open_laboratory(
         workspace: which backend; code that a model wrote never runs without isolation.
         base_url: of the models' endpoint, instead of its own.
         evaluated: told of each feedback score, with the episode's name.
+        model_use: what stands before the models; None: nothing.
+        replayed: models by name, instead of any endpoint's: no key and no network is needed then.
 
     Raises:
         IsolationUnavailable: isolation is missing here, and needed.
@@ -185,8 +190,16 @@ async def open_laboratory(
                     data=data,
                 )
         names = {name for spec in specs for name in models_of(spec)}
-        models = await _open_models(stack, names, capacity=limits.model_calls.value, base_url=base_url)
-        _check_prices(specs, base_url)
+        models = replayed
+        if models is None:
+            models = await _open_models(
+                stack,
+                names,
+                capacity=limits.model_calls.value,
+                base_url=base_url,
+                use=model_use if model_use is not None else Direct(),
+            )
+            _check_prices(specs, base_url)
         pool = await stack.enter_async_context(open_pool(chosen.backend, places=limits.workspaces.value))
         yield Laboratory(
             backend=chosen.backend,
@@ -209,7 +222,12 @@ def judge_key(spec: EpisodeSpec) -> str:
 
 
 async def _open_models(
-    stack: AsyncExitStack, names: Collection[str], *, capacity: int, base_url: str | None
+    stack: AsyncExitStack,
+    names: Collection[str],
+    *,
+    capacity: int,
+    base_url: str | None,
+    use: ModelUse,
 ) -> dict[str, Model]:
     if not names:
         return {}
@@ -220,10 +238,17 @@ async def _open_models(
     for name in sorted(names):
         limiter = limiters.setdefault(name.partition("/")[0], FixedLimiter(capacity))
         generator = np.random.default_rng(_JITTER_SEED)
-        models[name] = await stack.enter_async_context(
+        model = await stack.enter_async_context(
             open_model(name, generator=generator, base_url=base_url, limiter=limiter)
         )
+        models[name] = use.around(model, _served_at(name, base_url))
     return models
+
+
+def _served_at(name: str, base_url: str | None) -> str:
+    """What names a model's endpoint: an equal name may be served in two places."""
+    endpoint = find_endpoint(name.partition("/")[0])
+    return connect(endpoint, base_url=base_url, environ=os.environ).base_url
 
 
 def _check_prices(specs: Iterable[EpisodeSpec], base_url: str | None) -> None:

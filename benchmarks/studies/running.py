@@ -1,6 +1,6 @@
 """One run of a study: open its folder and a laboratory, run what is missing, sum up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
@@ -9,6 +9,7 @@ import trio
 
 from benchmarks.studies.implied import design_of, keep_study_file, study_text
 from benchmarks.studies.laboratory import open_laboratory
+from benchmarks.studies.model_use import ModelUse
 from benchmarks.studies.plan import Plan
 from benchmarks.studies.reporter import Reporter
 from benchmarks.studies.study import make_run_record, open_study
@@ -16,6 +17,7 @@ from benchmarks.studies.summary import Record, make_rows, make_task_rows
 from engine.bus import InfrastructureFailed
 from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import BadSpecification, UnknownName
+from engine.models.interface import Model
 from engine.scheduler import Limits, Ran, RunOne, make_limits, run_episodes
 from engine.workspace.backends import BackendName
 
@@ -32,6 +34,7 @@ async def run_plan(
     reporter: Reporter,
     workspace: BackendName = "sandbox",
     base_url: str | None = None,
+    model_use: ModelUse | None = None,
 ) -> Record:
     """Run every episode of a plan that is not done yet, and sum up all of them.
 
@@ -48,6 +51,7 @@ async def run_plan(
         reporter=reporter,
         workspace=workspace,
         base_url=base_url,
+        model_use=model_use,
         held=lambda: keep_study_file(folder, study_text(design_of(plan, name=folder.resolve().name))),
     )
     return sum_up(
@@ -57,6 +61,7 @@ async def run_plan(
         limits=limits,
         workspace=ran.workspace,
         fallback=ran.fallback,
+        notes=model_use.notes() if model_use is not None else (),
     )
 
 
@@ -86,6 +91,9 @@ async def run_missing(
     retries: int = 0,
     extends: bool = False,
     held: Callable[[], None] = lambda: None,
+    model_use: ModelUse | None = None,
+    replayed: Mapping[str, Model] | None = None,
+    replay_of: str | None = None,
 ) -> RanAll:
     """Run every episode of a plan that is not done yet.
 
@@ -99,6 +107,9 @@ async def run_missing(
         retries: how often an episode that the outside let down is tried again at once; its record is gone on with.
         extends: whether the plan may hold more episodes than the folder is known to hold.
         held: called once the folder is held by this run.
+        model_use: what stands before the models; None: nothing.
+        replayed: models by name that answer from records, instead of any endpoint's.
+        replay_of: the study that is replayed, for the record.
 
     Raises:
         UserError: what was asked for cannot be done: one sentence.
@@ -113,6 +124,8 @@ async def run_missing(
             workspace=workspace,
             base_url=base_url,
             evaluated=reporter.evaluated,
+            model_use=model_use,
+            replayed=replayed,
         ) as laboratory:
             reporter.note(f"limits: {limits.line()}")
             if laboratory.fallback is not None:
@@ -123,6 +136,7 @@ async def run_missing(
                     workspace=laboratory.backend.name,
                     isolation=laboratory.isolation,
                     fallback=laboratory.fallback,
+                    replay_of=replay_of,
                 )
             )
             evaluations = sum(spec.budget.evaluations or 0 for spec in plan.specs)
@@ -136,7 +150,8 @@ async def run_missing(
                 limits=limits,
                 report=reporter.episode,
             )
-            study.end_run(ran.failed, persistent.retried)
+            used = model_use.used() if model_use is not None else None
+            study.end_run(ran.failed, persistent.retried, model_cache=used)
     return RanAll(
         episodes=ran,
         retried=persistent.retried,
@@ -176,7 +191,14 @@ class Persistent:
 
 
 def sum_up(
-    plan: Plan, ran: Ran, *, folder: Path, limits: Limits, workspace: str, fallback: str | None
+    plan: Plan,
+    ran: Ran,
+    *,
+    folder: Path,
+    limits: Limits,
+    workspace: str,
+    fallback: str | None,
+    notes: tuple[str, ...] = (),
 ) -> Record:
     """The record of a run."""
     rows = make_rows(plan.specs, ran, cards=plan.cards, folder=folder)
@@ -192,7 +214,7 @@ def sum_up(
         tasks=make_task_rows(rows, team=plan.team.name, cards=plan.cards),
         limits=limits.all(),
         workspace=workspace,
-        notes=(*plan.notes, *([fallback] if fallback else [])),
+        notes=(*plan.notes, *([fallback] if fallback else []), *notes),
     )
 
 

@@ -29,6 +29,7 @@ from benchmarks.studies.lease import refuse_leased
 from engine.episode import EpisodeSpec
 from engine.errors import BadSpecification, OutputUnusable, RecordDamaged
 from engine.index import Index, open_index
+from engine.models.cache import CacheUse
 from engine.scheduler import Limit
 from engine.store import ArtefactStore
 from engine.workspace.interface import IsolationReport
@@ -69,6 +70,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Episodes that the outside let down, and why."""
     retried: dict[str, int] = {}
     """Episodes that the outside let down and that were tried again at once, and how often."""
+    model_cache: CacheUse | msgspec.UnsetType = msgspec.UNSET
+    """That models were asked through a cache of completions; absent where they were not."""
+    replay_of: str | msgspec.UnsetType = msgspec.UNSET
+    """The study whose records answered instead of models; absent where none did."""
 
 
 class StudyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,17 +124,25 @@ class Study:
         if tuple(together) != record.runs:
             _write(self.folder, msgspec.structs.replace(record, runs=tuple(together)))
 
-    def end_run(self, failed: dict[str, str], retried: dict[str, int] | None = None) -> None:
-        """Put down which episodes the last run could not do, and which it did at another try.
+    def end_run(
+        self,
+        failed: dict[str, str],
+        retried: dict[str, int] | None = None,
+        *,
+        model_cache: CacheUse | None = None,
+    ) -> None:
+        """Put down which episodes the last run could not do, which it did at another try, and what a cache did.
 
         Raises:
             OutputUnusable: when it cannot be written.
         """
         record = read_study(self.folder)
         *earlier, last = record.runs
-        if last.failed != failed or last.retried != (retried or {}):
-            runs = (*earlier, msgspec.structs.replace(last, failed=failed, retried=retried or {}))
-            _write(self.folder, msgspec.structs.replace(record, runs=runs))
+        ended = msgspec.structs.replace(last, failed=failed, retried=retried or {})
+        if model_cache is not None:
+            ended = msgspec.structs.replace(ended, model_cache=model_cache)
+        if ended != last:
+            _write(self.folder, msgspec.structs.replace(record, runs=(*earlier, ended)))
 
     def secret(self) -> bytes:
         """Random bytes that belong to this study, made once; no workspace and no record ever holds them.
@@ -229,7 +242,12 @@ def point_latest_at(folder: Path) -> None:
 
 
 def make_run_record(
-    *, limits: Sequence[Limit], workspace: str, isolation: IsolationReport, fallback: str | None
+    *,
+    limits: Sequence[Limit],
+    workspace: str,
+    isolation: IsolationReport,
+    fallback: str | None,
+    replay_of: str | None = None,
 ) -> RunRecord:
     """This run, as the record tells of it."""
     return RunRecord(
@@ -239,6 +257,7 @@ def make_run_record(
         isolation=isolation,
         fallback=fallback,
         versions={"python": platform.python_version(), "kernel": platform.release(), **_versions()},
+        replay_of=msgspec.UNSET if replay_of is None else replay_of,
     )
 
 

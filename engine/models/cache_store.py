@@ -148,26 +148,27 @@ def open_cache_store(folder: Path, *, max_bytes: int = DEFAULT_BYTES) -> Generat
     if max_bytes < 1:
         raise BadSpecification("max_bytes", f"{max_bytes} is no size; give 1 or more")
     path = folder / CACHE_FILE
-    connection: sqlite3.Connection | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
-        # A crash of the machine may lose the last completions, never damage the others.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(_SCHEMA)
-        store = CacheStore(connection, path, max_bytes=max_bytes)
     except (OSError, sqlite3.Error) as error:
-        if connection is not None:
-            connection.close()
-        raise OutputUnusable(
-            f"cannot use {path} as a cache of completions ({error}); remove it, or name another folder"
-        ) from error
-    except OutputUnusable:
-        connection.close()
-        raise
+        raise _unusable(path, error) from error
     try:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # A crash of the machine may lose the last completions, never damage the others.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(_SCHEMA)
+        except sqlite3.Error as error:
+            raise _unusable(path, error) from error
+        store = CacheStore(connection, path, max_bytes=max_bytes)
         yield store
         store.prune(max_bytes)
     finally:
         connection.close()
+
+
+def _unusable(path: Path, error: OSError | sqlite3.Error) -> OutputUnusable:
+    return OutputUnusable(
+        f"cannot use {path} as a cache of completions ({error}); remove it, or name another folder"
+    )

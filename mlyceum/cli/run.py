@@ -9,14 +9,17 @@ import click
 import trio
 from rich.table import Table
 
+from benchmarks.studies.model_use import open_model_use
 from benchmarks.studies.plan import CONTROLS, Request, make_plan
 from benchmarks.studies.running import WORKSPACES, check_workspace, limits_for, run_plan
 from benchmarks.studies.summary import ControlRow, Record, TaskRow
 from engine.task import ScoringProtocol
+from mlyceum.cli.mlgym_root import mlgym_root_option
 from mlyceum.cli.output import json_option, make_table, print_json, stdout_console
 from mlyceum.progress import open_reporter
 from mlyceum.run_folders import folder_for
 from mlyceum.single_error import single_error
+from tasks.mlgym_folder.names import checkout_names
 
 INTERRUPTED = 130
 T = TypeVar("T")
@@ -33,6 +36,12 @@ T = TypeVar("T")
     "--model", "models", multiple=True, metavar="[ROLE=]PROVIDER/NAME", help="Drives the team or a role."
 )
 @click.option("--base-url", metavar="URL", help="Of the model's endpoint, instead of its own.")
+@click.option(
+    "--model-cache",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="While developing: equal requests are asked once.",
+)
 @click.option("--max-cost", type=float, metavar="USD", help="Over all episodes, shared evenly.")
 @click.option("--seeds", type=int, default=1, show_default=True, help="Episodes per task.")
 @click.option("--seed", "first_seed", type=int, default=1, show_default=True, help="The first one.")
@@ -56,6 +65,7 @@ T = TypeVar("T")
     show_default=True,
     help="Isolation of code.",
 )
+@mlgym_root_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/TIME-TASK]")
 @json_option
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -66,6 +76,7 @@ def command(
     patches: tuple[str, ...],
     models: tuple[str, ...],
     base_url: str | None,
+    model_cache: Path | None,
     max_cost: float | None,
     seeds: int,
     first_seed: int,
@@ -75,6 +86,7 @@ def command(
     controls: tuple[str, ...],
     jobs: int | None,
     workspace: str,
+    mlgym_root: Path | None,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -89,10 +101,11 @@ def command(
       mlyceum run colonel-blotto 3-sat --control random-search --budget 40
       mlyceum run battle-of-sexes --without reviewer --without coder=absorbed:hypothesizer
       mlyceum run prisoners-dilemma --model openai/gpt-4o-mini --max-cost 1
+      mlyceum run --mlgym-root ../MLGym battleOfSexes
     """  # noqa: D301 - click's mark for a block that is not to be wrapped
     plan = make_plan(
         Request(
-            tasks=tasks,
+            tasks=checkout_names(tasks, mlgym_root),
             team=team,
             without=without,
             patches=patches,
@@ -108,12 +121,18 @@ def command(
     )
     limits = limits_for(jobs)
     backend = check_workspace(workspace)
-    with open_reporter(quiet=quiet) as reporter:
+    with open_reporter(quiet=quiet) as reporter, open_model_use(model_cache, is_scoped=False) as use:
         folder = folder_for(plan, out, reporter)
 
         async def run() -> Record:
             return await run_plan(
-                plan, folder=folder, limits=limits, reporter=reporter, workspace=backend, base_url=base_url
+                plan,
+                folder=folder,
+                limits=limits,
+                reporter=reporter,
+                workspace=backend,
+                base_url=base_url,
+                model_use=use,
             )
 
         record = run_interruptible(run)

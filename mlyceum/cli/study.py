@@ -11,6 +11,7 @@ from benchmarks.studies.design import Design, Shard
 from benchmarks.studies.estimate import Estimate, estimate
 from benchmarks.studies.implied import study_text
 from benchmarks.studies.locking import make_lock
+from benchmarks.studies.model_use import open_model_use
 from benchmarks.studies.resolving import Resolved, parse_shard
 from benchmarks.studies.running import WORKSPACES, check_workspace, limits_for
 from benchmarks.studies.study import point_latest_at
@@ -52,6 +53,12 @@ _SPREAD = "95 % interval, or points"
     help="Isolation of code.",
 )
 @click.option("--base-url", metavar="URL", help="Of the models' endpoint, instead of its own.")
+@click.option(
+    "--model-cache",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Of completions, by block, arm and call.",
+)
 @json_option
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def command(
@@ -68,6 +75,7 @@ def command(
     jobs: int | None,
     workspace: str,
     base_url: str | None,
+    model_cache: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -105,6 +113,7 @@ def command(
         retries=retries,
         look=None if blind else "study",
         scratch=scratch,
+        model_cache=model_cache,
         as_json=as_json,
         quiet=quiet,
     )
@@ -131,6 +140,7 @@ def run_study_here(
     as_json: bool,
     quiet: bool,
     scratch: Path | None = None,
+    model_cache: Path | None = None,
 ) -> int:
     """Run a study in this process and print what it came to.
 
@@ -139,7 +149,7 @@ def run_study_here(
     """
     if retries < 0:
         raise BadSpecification("--retries", f"{retries} is too small; give 0 or more")
-    with open_reporter(quiet=quiet) as reporter:
+    with open_reporter(quiet=quiet) as reporter, open_model_use(model_cache, is_scoped=True) as use:
         summary = run_interruptible(
             partial(
                 conduct,
@@ -154,6 +164,7 @@ def run_study_here(
                 retries=retries,
                 look=look,
                 scratch=scratch,
+                model_use=use,
             )
         )
     if folder.parent == RUNS:
