@@ -105,6 +105,15 @@ class TaskPackage:
         """The declared move space."""
         return self._moves
 
+    @property
+    def scorer_module(self) -> str:
+        """The module whose ``make_scorer`` makes its scorer from `settings`."""
+        return f"tasks.{self.folder.name}.scorer"
+
+    def audited(self, files: Files) -> Files:
+        """The files of an artefact whose source the audit reads: all."""
+        return files
+
 
 def read_folder(folder: Path) -> dict[str, bytes]:
     """The plain files below one of our own folders, in path order, caches left out."""

@@ -1,4 +1,4 @@
-"""Which tasks there are, by their names and by MLGym's."""
+"""Which tasks there are, by their names and by MLGym's; ``mlgym-NAME`` is a task of the user's checkout of MLGym."""
 
 import importlib
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import cast
 
 from engine.errors import UnknownName
 from engine.task import Moves, TaskCard
+from tasks.mlgym_folder.names import PREFIX, is_folder_name
 from tasks.package import TaskFile, TaskPackage
 from tasks.specification import read_toml
 
@@ -32,6 +33,10 @@ def task_id(name: str) -> str:
         UnknownName: carrying what was probably meant.
     """
     base = name.partition("@")[0]
+    if is_folder_name(base):
+        from tasks.mlgym_folder.checkout import open_checkout  # most runs have no checkout
+
+        return PREFIX + open_checkout().name_of(base.removeprefix(PREFIX))
     names = {**{each: each for each in task_names()}, **aliases()}
     if base not in names:
         raise UnknownName("task", base, names)
@@ -44,7 +49,12 @@ def open_task(name: str) -> TaskPackage:
     Raises:
         UnknownName: for the task or the move space.
         BadSpecification: when the task's own folder is damaged.
+        UserError: for a task of a checkout, when there is no checkout or something is missing for it here.
     """
+    if is_folder_name(name):
+        from tasks.mlgym_folder.package import open_folder_task  # most runs have no checkout
+
+        return open_folder_task(name)
     folder, file = _places()[task_id(name)]
     module = importlib.import_module(f"tasks.{folder.name}.moves")
     # What a module defines is not typed from outside; the conformance suite holds every task to it.

@@ -118,7 +118,7 @@ class SandboxJudge:
             raise ScoringFailed(
                 f"the scorer of {self._task.card.id} broke: {type(error).__name__}: {error}"
             ) from error
-        findings = (*score.findings, *source_findings(files))
+        findings = (*score.findings, *source_findings(self._task.audited(files)))
         return msgspec.structs.replace(score, findings=findings, scorer_version=key.version), measured
 
 
@@ -128,7 +128,7 @@ def load_scorer(task: TaskPackage) -> Scorer:
     Raises:
         BadSpecification: for settings that are not the scorer's.
     """
-    module = importlib.import_module(f"tasks.{task.folder.name}.scorer")
+    module = importlib.import_module(task.scorer_module)
     # What a module defines is not typed from outside; the conformance suite holds every task to it.
     make = cast("Callable[[Settings], Scorer]", module.make_scorer)
     return make(task.settings)

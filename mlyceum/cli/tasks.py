@@ -11,6 +11,7 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from engine.task import Moves, ScoringProtocol, Split, TaskCard
+from mlyceum.cli.mlgym_root import mlgym_root_option, named_task
 from mlyceum.cli.output import json_option, print_json, stdout_console
 from mlyceum.plain_text import plain_struct
 from mlyceum.task_scoring import Scoring, score_files
@@ -110,15 +111,16 @@ def _print_list(lines: list[TaskLine]) -> None:
 
 @command.command("show")
 @click.argument("task")
+@mlgym_root_option
 @json_option
-def show(task: str, *, as_json: bool) -> None:
+def show(task: str, *, mlgym_root: Path | None, as_json: bool) -> None:
     """Print the brief that a team gets, and the fact card.
 
     \b
     Example:
       mlyceum tasks show prisoners-dilemma
     """  # noqa: D301 - click's mark for a block that is not to be wrapped
-    package = open_task(task)
+    package = open_task(named_task(task, mlgym_root))
     if as_json:
         document = {
             "task": package.name,
@@ -158,12 +160,22 @@ _seed = click.option(
 
 @command.command("score")
 @click.argument("task")
+@mlgym_root_option
 @click.argument("path", type=click.Path(path_type=Path))
 @_protocol
 @_split
 @_seed
 @json_option
-def score(task: str, path: Path, *, protocol: str, split: str, seed: int, as_json: bool) -> int:
+def score(
+    task: str,
+    path: Path,
+    *,
+    mlgym_root: Path | None,
+    protocol: str,
+    split: str,
+    seed: int,
+    as_json: bool,
+) -> int:
     """Score the artefact at PATH, in the sandbox, with the audit's findings.
 
     PATH is a folder, or a file where the task asks for one only. Without isolation nothing is scored.
@@ -174,29 +186,32 @@ def score(task: str, path: Path, *, protocol: str, split: str, seed: int, as_jso
     Example:
       mlyceum tasks score colonel-blotto my-strategy/ --protocol mlgym
     """  # noqa: D301 - click's mark for a block that is not to be wrapped
-    package = open_task(task)
+    package = open_task(named_task(task, mlgym_root))
     files = artefact_from_path(path, package.rules)
-    return _report(_score(task, files, protocol, split, seed), as_json=as_json)
+    return _report(_score(package, files, protocol, split, seed), as_json=as_json)
 
 
 @command.command("baseline")
 @click.argument("task")
+@mlgym_root_option
 @_protocol
 @_split
 @_seed
 @json_option
-def baseline(task: str, *, protocol: str, split: str, seed: int, as_json: bool) -> int:
+def baseline(
+    task: str, *, mlgym_root: Path | None, protocol: str, split: str, seed: int, as_json: bool
+) -> int:
     """Score a task's starter, beside the baseline that its card states.
 
     \b
     Example:
       mlyceum tasks baseline 3-sat --json
     """  # noqa: D301 - click's mark for a block that is not to be wrapped
-    return _report(_score(task, dict(open_task(task).starter), protocol, split, seed), as_json=as_json)
+    package = open_task(named_task(task, mlgym_root))
+    return _report(_score(package, dict(package.starter), protocol, split, seed), as_json=as_json)
 
 
-def _score(task: str, files: dict[str, bytes], protocol: str, split: str, seed: int) -> Scoring:
-    package = open_task(task)
+def _score(package: TaskPackage, files: dict[str, bytes], protocol: str, split: str, seed: int) -> Scoring:
     if split == "held-out" and not package.card.has_held_out:
         raise click.BadParameter(f"{package.card.id} has no split held-out; choose feedback or final")
     # click has checked both choices
