@@ -159,6 +159,8 @@ class Member:
         self._is_past_fork = self._is_rehearsing = False
         self._draws: dict[str, int] = {}
         self._conversations: list[Conversation] = []
+        self._is_step_paid: bool | None = None
+        """Of the step that what is done now belongs to; None: everything is a step of its own."""
 
     @property
     def spec(self) -> TeamSpec:
@@ -213,10 +215,10 @@ class Member:
         around = self._around
         is_new = not self._post.is_reliving
         if is_new:
-            self.scope.require("steps", 1)
+            self._require_step()
             self.scope.charge("evaluations", 1)
-            self.scope.charge("steps", 1)
             around.evaluations += 1
+        self._charge_step()
         number = around.evaluations
         seed = evaluation_seed(self._seeds(), split="feedback", ordinal=number)
         score = await self._score(artefact, "feedback", seed)
@@ -268,8 +270,7 @@ class Member:
         Returns:
             How it ended; exit code 126, with the reason in ``stderr``, where it could not be started.
         """
-        if not self._post.is_reliving:
-            self.scope.charge("steps", 1)
+        self._charge_step()
         effect = Command(
             language=language, source=source, artefact=artefact, wall_seconds=wall_seconds, keep=keep
         )
@@ -342,8 +343,7 @@ class Member:
             raise EffectFailed(
                 "NotAllowed", 'looking up papers is off; `allow = ["literature"]` in the team allows it'
             )
-        if not self._post.is_reliving:
-            self.scope.charge("steps", 1)
+        self._charge_step()
 
         async def search() -> tuple[AnyOutcome, Measured]:
             try:
@@ -374,7 +374,7 @@ class Member:
         if not self._post.is_reliving:
             self.scope.require("cost_usd", 1e-9)
             self.scope.require("tokens", 1)
-            self.scope.charge("steps", 1)
+        self._charge_step()
         number, known = self._known_part(conversation)
         effect = ModelCall(
             model=model.name,
@@ -413,6 +413,28 @@ class Member:
         if isinstance(outcome, Reading):
             return outcome.seconds
         raise self._failed(outcome)
+
+    @contextmanager
+    def one_step(self) -> Generator[None]:
+        """Charge all that is done inside as one step: an answer and the action that it asks for, as MLGym counts."""
+        outer, self._is_step_paid = self._is_step_paid, False
+        try:
+            yield
+        finally:
+            self._is_step_paid = outer
+
+    def _require_step(self) -> None:
+        if not self._is_step_paid:
+            self.scope.require("steps", 1)
+
+    def _charge_step(self) -> None:
+        """Charge a step, unless the one that this belongs to is paid, now or in an earlier life of this member."""
+        if self._is_step_paid:
+            return
+        if not self._post.is_reliving:
+            self.scope.charge("steps", 1)
+        if self._is_step_paid is False:
+            self._is_step_paid = True
 
     # -- draws and decisions ----------------------------------------------------------------------------------------
 

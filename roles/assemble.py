@@ -14,6 +14,9 @@ from engine.task import Task
 from engine.team import MemberSpec, PolicyName, TeamSpec
 from roles.catalogue import MODELLED, ROLE_OF, RULED
 from roles.functions import Function, serve
+from roles.mlgym import MLGYM
+from roles.mlgym.agent import mlgym_agent
+from roles.mlgym.settings import settings_from
 from roles.model.desk import Desk
 from roles.model.solo import model_solo
 from roles.model.talk import Talk
@@ -47,7 +50,7 @@ def assemble(
         raise UserError(
             f"task {task.card.id} declares no moves, so that only a team with a model can work on it; give --model"
         )
-    if spec.strategy.kind == SOLO:
+    if spec.strategy.kind in (SOLO, MLGYM):
         return (_solo_seat(spec, models),)
     rule = partial(make_rule, spec.strategy)
     rule()  # a bad setting is the user's, and is said before anything starts
@@ -88,6 +91,8 @@ def _solo_seat(team: TeamSpec, models: Mapping[str, Model] | Model | None) -> Se
     member = team.members[0]
     is_modelled = member.policy == "model"
     behave: Behaviour = model_solo() if is_modelled else solo()
+    if team.strategy.kind == MLGYM:
+        behave = mlgym_agent(settings_from(team.strategy.settings))
     address = Address(
         id=MemberId(member.role), topics=(BRIEF,), capacity=member.mailbox, failure=member.failure, leads=True
     )

@@ -14,6 +14,8 @@ from engine.errors import BadSpecification, UnknownName
 from engine.messages import FUNCTIONS, TOPICS
 from engine.team import Interposition, InterpositionKind, TeamSpec
 from roles.catalogue import ROLES
+from roles.mlgym import MLGYM
+from roles.mlgym.settings import settings_from
 from roles.model.prompts import check_prompts, read_folder
 from roles.strategies import SOLO, STRATEGIES, make_rule
 
@@ -107,7 +109,7 @@ def check_team(spec: TeamSpec) -> None:
         UnknownName: for a role, function, topic or strategy.
         BadSpecification: naming the field and what is allowed there.
     """
-    _known("strategy", [spec.strategy.kind], (*STRATEGIES, SOLO))
+    _known("strategy", [spec.strategy.kind], (*STRATEGIES, SOLO, MLGYM))
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,119}", spec.name):
         raise BadSpecification(
             "name", f"{spec.name[:40]!r} is no name; letters, digits, '.', '-', '_', '+', '=' are allowed"
@@ -157,9 +159,16 @@ def _check_make_up(spec: TeamSpec) -> None:
     names = [member.role for member in spec.members]
     if len(set(names)) < len(names):
         raise BadSpecification("members", "a role is named twice; ask for more replicas of it instead")
-    if spec.strategy.kind == SOLO:
+    if spec.strategy.kind in (SOLO, MLGYM):
         if len(spec.members) != 1 or spec.members[0].replicas != 1 or spec.in_flight != 1:
-            raise BadSpecification("members", "strategy 'solo' leads exactly one member, with in_flight 1")
+            raise BadSpecification(
+                "members", f"strategy '{spec.strategy.kind}' leads exactly one member, with in_flight 1"
+            )
+        if spec.strategy.kind == MLGYM:
+            settings_from(spec.strategy.settings)
+            if spec.members[0].policy != "model" or spec.members[0].policies:
+                raise BadSpecification("members[0].policy", "MLGym's agent is driven by a model: 'model'")
+            return
         if spec.members[0].policy == "vacuous" or spec.members[0].policies:
             raise BadSpecification(
                 "members[0].policy", "a solo member is driven by one policy: offline or model"

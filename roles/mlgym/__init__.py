@@ -4,3 +4,6 @@ One thought and one command an answer; a line editor with a window; syntax check
 commands and the form of their arguments are MLGym's, so that an answer means the same; every sentence is ours.
 Start with `agent`; `parsing` reads an answer, `shell` does what it says.
 """
+
+MLGYM = "mlgym"
+"""What a team calls it: `kind` of its strategy."""

@@ -48,7 +48,7 @@ _mlgym_leave() {{
   printf '\\n' >&3
   cat -- "$_mlgym_tools/said.json" >&3 2>/dev/null || printf '{{}}' >&3
   cd -- "$_mlgym_home" && find . -path './{tools}' -prune -o \\( -type d -o -type f ! -perm 644 \\) -printf '%m %y %p\\n' \\
-    2>/dev/null | head -n 2000 > "$_mlgym_tools/modes"
+    2>/dev/null | LC_ALL=C sort -k 3 | head -n 2000 > "$_mlgym_tools/modes"
 }}
 trap _mlgym_leave EXIT
 """

@@ -129,7 +129,12 @@ class MlgymShell:
     @property
     def files(self) -> dict[str, bytes]:
         """What must lie in the folder before `start`, beside the task's files."""
-        return tool_files(self.settings.window)
+        return self.files_for(self.settings)
+
+    @staticmethod
+    def files_for(settings: ShellSettings) -> dict[str, bytes]:
+        """The same, before there is a place."""
+        return dict(tool_files(settings.window))
 
     async def start(self) -> ShellState:
         """Look where the folder is; the state that the agent begins in."""

@@ -22,6 +22,7 @@ def test_every_shipped_team_reads_and_is_named_as_its_file() -> None:
         "debate",
         "evolution",
         "full",
+        "mlgym",
         "pipeline",
         "random-search",
         "solo",

