@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
-from engine.effects import Command, CommandOutcome, Evaluation
+from engine.effects import Command, CommandOutcome, Evaluation, ModelCall
 from engine.errors import OutputUnusable, RecordDamaged
 from engine.journal import (
     AnyRecord,
@@ -50,6 +50,13 @@ class Recording:
     folder: Path
     records: tuple[AnyRecord, ...]
     follows: bool
+
+    @property
+    def model_calls(self) -> int:
+        """How many calls of models are on it."""
+        return sum(
+            isinstance(record, Started) and isinstance(record.effect, ModelCall) for record in self.records
+        )
 
 
 def read_recording(folder: Path) -> Recording | None:

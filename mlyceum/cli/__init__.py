@@ -16,6 +16,7 @@ COMMANDS = {
     "study": "run a study file, or what is missing of it",
     "ablate": "take roles from a team, in both senses, beside its controls",
     "fork": "go on from a message of an episode with another team",
+    "replay": "run a finished study again from its journals, and compare",
     "merge": "bring the shards of a study together",
     "export": "write a study as tables, trajectories, or runs of W&B",
     "watch": "how a running study gets on, from another terminal",
