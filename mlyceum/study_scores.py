@@ -18,6 +18,7 @@ from benchmarks import (
     normalised_score,
 )
 from benchmarks.normalised import HeadlineIntervals, interquartile_mean
+from benchmarks.reference import reference as published_reference
 from benchmarks.scores import is_better
 from benchmarks.studies.intervals import Interval, mean_interval
 from engine.episode import EpisodeResult
@@ -25,8 +26,10 @@ from engine.errors import UserError
 from engine.task import Direction, ScoringProtocol, TaskCard
 from mlyceum.listing import EpisodeLine, list_episodes
 from mlyceum.reading import read_results
-from tasks.registry import open_task
+from tasks.registry import is_known_task, open_task
 
+IMPORTED_PROVIDER = "published/"
+"""What the model of an imported run begins with."""
 BOOTSTRAP_SEED = 20250220
 """The same intervals for the same scores, always."""
 
@@ -101,14 +104,17 @@ def score_study(folder: Path) -> StudyScores:
     unfinished = tuple(line for line in list_episodes(folder) if line.episode not in ended)
     if not results and not unfinished:
         raise UserError(f"{folder} holds no episode yet; run `mlyceum run TASK --out {folder}` first")
-    grouped = group_by_arm(results)
+    unknown = tuple(
+        task for task in dict.fromkeys(each.spec.task for each in results) if not is_known_task(task)
+    )
+    grouped = group_by_arm(each for each in results if each.spec.task not in unknown)
     tasks = tuple(_task_arm(task, arm, each) for (task, arm), each in grouped.items())
     return StudyScores(
         folder=str(folder),
         tasks=tasks,
         arms=tuple(_arms(tasks)),
         unfinished=unfinished,
-        notes=tuple(_notes(tasks, unfinished)),
+        notes=(*_notes(tasks, unfinished), *_unknown_note(unknown), *_imported_notes(results)),
     )
 
 
@@ -231,13 +237,34 @@ def _failure_score(row: TaskArm) -> float:
     return _normalised(floor, row.baseline, row.reference, row.direction) or 0.0
 
 
+def _unknown_note(tasks: Sequence[str]) -> Iterable[str]:
+    if tasks:
+        yield f"not scored, for the task is not here: {', '.join(tasks)}"
+
+
+def _is_imported(model: str | None) -> bool:
+    return model is not None and model.startswith(IMPORTED_PROVIDER)
+
+
+def _imported_notes(results: Sequence[EpisodeResult]) -> Iterable[str]:
+    """What is known of published runs; their scores stand as they were published."""
+    imported = [each for each in results if _is_imported(each.spec.model)]
+    if imported:
+        yield "imported runs: scores are MLGym's own, and the number of a run stands where others have a seed"
+    for known in published_reference().invalid:
+        spec_model = f"{IMPORTED_PROVIDER}{known.method}"
+        for each in imported:
+            if (each.spec.task, each.spec.model, each.spec.seeds.team) == (known.task, spec_model, known.run):
+                yield f"{each.episode} did not earn its score: {known.reason}"
+
+
 def _notes(tasks: Sequence[TaskArm], unfinished: Sequence[EpisodeLine]) -> Iterable[str]:
     if any(row.protocol == "verified" for row in tasks):
         yield (
             "protocol verified: finals are exact or very precise, on what the team never saw; "
             "best published scores come from MLGym's own evaluation"
         )
-    if any(row.protocol == "mlgym" and row.metric == "Time" for row in tasks):
+    if any(row.protocol == "mlgym" and row.metric == "Time" and not _is_imported(row.model) for row in tasks):
         yield "3-SAT times are rescaled by the baseline measured beside them to the published baseline's seconds"
     if any(1 < len(row.seeds) < 10 for row in tasks):
         yield "with fewer than 10 seeds intervals over tasks (bootstrap) are too narrow"

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
-from engine.errors import UnknownName
+from engine.errors import UnknownName, UserError
 from engine.task import Moves, TaskCard
 from tasks.mlgym_folder.names import PREFIX, is_folder_name
 from tasks.package import TaskFile, TaskPackage
@@ -41,6 +41,15 @@ def task_id(name: str) -> str:
     if base not in names:
         raise UnknownName("task", base, names)
     return names[base]
+
+
+def is_known_task(name: str) -> bool:
+    """Whether a task of this name can be opened here; records may be of others."""
+    try:
+        task_id(name)
+    except UserError:
+        return False
+    return True
 
 
 def open_task(name: str) -> TaskPackage:

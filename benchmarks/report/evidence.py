@@ -17,7 +17,7 @@ from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import BadSpecification
 from engine.seeds import Seeds
 from engine.team import TeamSpec
-from tasks.registry import open_task
+from tasks.registry import is_known_task, open_task
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +63,7 @@ class Evidence:
         results: of every ended episode that counts: pilots left out, arms of the design only.
         runs: the same, as rows.
         pilots: how many ended episodes are left out as pilots.
+        unknown_tasks: tasks of ended episodes that are left out, for they are not here (imported records).
     """
 
     sources: Sources
@@ -72,6 +73,7 @@ class Evidence:
     results: tuple[EpisodeResult, ...]
     runs: tuple[Run, ...]
     pilots: int
+    unknown_tasks: tuple[str, ...] = ()
 
     @cached_property
     def arms(self) -> tuple[str, ...]:
@@ -165,11 +167,16 @@ def make_evidence(sources: Sources) -> Evidence:
     design = locked[0] if locked else implied_design(sources.planned or [r.spec for r in sources.results])
     _check(sources)
     arms = {arm.name for arm in design.arms}
+    unknown = tuple(task for task in tasks_of(r.spec for r in sources.results) if not is_known_task(task))
     results = tuple(
         result
         for result in sources.results
-        if not design.is_pilot(result.spec.seeds) and result.spec.team.name in arms
+        if not design.is_pilot(result.spec.seeds)
+        and result.spec.team.name in arms
+        and result.spec.task not in unknown
     )
+    if unknown and not results:
+        raise BadSpecification(str(sources.folder), f"is of tasks that are not here ({', '.join(unknown)})")
     scales = {
         task: make_scale(open_task(task).card, design.protocol) for task in tasks_of(r.spec for r in results)
     }
@@ -181,6 +188,7 @@ def make_evidence(sources: Sources) -> Evidence:
         results=results,
         runs=tuple(_run(result, scales[result.spec.task], design.primary_axis) for result in results),
         pilots=sum(design.is_pilot(result.spec.seeds) for result in sources.results),
+        unknown_tasks=unknown,
     )
 
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "fork": "go on from a message of an episode with another team",
     "replay": "run a finished study again from its journals, and compare",
     "merge": "bring the shards of a study together",
+    "import": "read the runs of another program as a study",
     "export": "write a study as tables, trajectories, or runs of W&B",
     "watch": "how a running study gets on, from another terminal",
     "show": "read an episode: messages, hypotheses, diffs, scores",
@@ -29,6 +30,8 @@ COMMANDS = {
     "doctor": "say what this machine can isolate and run",
 }
 """Command name to what it does; each is ``mlyceum.cli.NAME:command``."""
+_MODULES = {"import": "import_"}
+"""Modules that are not called as their command is."""
 
 
 class _Commands(click.Group):
@@ -40,7 +43,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's shape
         if cmd_name not in COMMANDS:
             raise UnknownName("command", cmd_name, COMMANDS)
-        module = importlib.import_module(f"mlyceum.cli.{cmd_name}")
+        module = importlib.import_module(f"mlyceum.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         return command
 

@@ -80,6 +80,13 @@ def _facts(evidence: Evidence) -> Iterable[str]:
         )
     if design.feedback_size is not None:
         yield f"One feedback score samples {design.feedback_size} games or formulas, which is not the tasks' own setting."
+    if any("imported" in result.spec.hashes for result in evidence.results):
+        yield (
+            "Imported records: scores are as their own evaluator gave them, and where a seed stands here it is the number "
+            "of a run, so that arms share no draws."
+        )
+    if evidence.unknown_tasks:
+        yield f"Left out of every figure, for the task is not here: {', '.join(evidence.unknown_tasks)}."
     yield from _looks(evidence)
 
 
