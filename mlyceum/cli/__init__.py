@@ -20,6 +20,7 @@ COMMANDS = {
     "merge": "bring the shards of a study together",
     "import": "read the runs of another program as a study",
     "export": "write a study as tables, trajectories, or runs of W&B",
+    "replay-mlgym": "play published MLGym runs again, step by step",
     "watch": "how a running study gets on, from another terminal",
     "show": "read an episode: messages, hypotheses, diffs, scores",
     "report": "write a study's report: one HTML page, Markdown, tables",
@@ -30,7 +31,7 @@ COMMANDS = {
     "doctor": "say what this machine can isolate and run",
 }
 """Command name to what it does; each is ``mlyceum.cli.NAME:command``."""
-_MODULES = {"import": "import_"}
+_MODULES = {"import": "import_", "replay-mlgym": "replay_mlgym"}
 """Modules that are not called as their command is."""
 
 

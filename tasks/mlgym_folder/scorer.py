@@ -117,9 +117,24 @@ class FolderScorer:
         return _score(outcomes, audit, self._standard_error), _measured(outcomes)
 
     async def run_once(
-        self, artefact: Files, backend: Backend, protocol: ScoringProtocol, *, seed: int
+        self,
+        artefact: Files,
+        backend: Backend,
+        protocol: ScoringProtocol,
+        *,
+        seed: int,
+        environment: Environment | None = None,
+        seconds: float | None = None,
     ) -> Outcome:
         """One run of the evaluator on the artefact, prepared as the protocol says.
+
+        Args:
+            artefact: the files handed in.
+            backend: opens the sandbox.
+            protocol: how they are prepared, and the output read.
+            seed: of the global generators.
+            environment: another than `environment`, that holds as much.
+            seconds: another limit than the task's.
 
         Raises:
             BadSpecification: a package that the evaluator imports cannot be installed.
@@ -127,9 +142,9 @@ class FolderScorer:
         """
         data = await trio.to_thread.run_sync(lambda: self.data)
         files = {**self.prepared(artefact, protocol), **data}
-        environment = await self.environment()
+        environment = environment or await self.environment()
         return await evaluate(
-            self._evaluator(environment, sum(map(len, files.values()))),
+            self._evaluator(environment, sum(map(len, files.values())), seconds),
             files,
             backend,
             protected=(*self.protected, *data) if protocol == "verified" else (),
@@ -179,8 +194,8 @@ class FolderScorer:
             if path not in self.starter and (_is_compiled(path) or _top(path) in modules)
         )
 
-    def _evaluator(self, environment: Environment, file_bytes: int) -> Evaluator:
-        seconds = self.configuration.training_timeout or 3600.0
+    def _evaluator(self, environment: Environment, file_bytes: int, seconds: float | None) -> Evaluator:
+        seconds = seconds or self.configuration.training_timeout or 3600.0
         return Evaluator(
             path=evaluation_files(self.configuration)[0],
             kind=self.configuration.task_entrypoint,

@@ -173,7 +173,8 @@ class Editor:
     def edit(self, arguments: Sequence[str]) -> None:
         """``edit <first>:<last>``, the new lines on stdin."""
         path = self._open_file()
-        match = re.fullmatch(r"(\S+?):(\S+)", arguments[0]) if len(arguments) == 1 else None
+        # Words behind the first are passed over, as in MLGym: agents put the file's name there.
+        match = re.fullmatch(r"(\S+?):(\S+)", arguments[0]) if arguments else None
         if match is None:
             raise Refused("usage", "Usage: edit <start_line>:<end_line>\n<new lines>\nend_of_edit")
         if not (match[1].isdigit() and match[2].isdigit()) or int(match[1]) < 1:
@@ -186,7 +187,7 @@ class Editor:
     def insert(self, arguments: Sequence[str]) -> None:
         """``insert <line>``, the new lines on stdin."""
         path = self._open_file()
-        if len(arguments) != 1:
+        if not arguments:
             raise Refused("usage", "Usage: insert <line_number>\n<new lines>\nend_of_insert")
         if not arguments[0].isdigit():
             raise Refused("not-a-number", "Usage: insert <line_number>\nIt must be a number.")
