@@ -1,10 +1,13 @@
 """What a run may put before its models: nothing, or a cache of completions."""
 
+import os
+import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from engine.errors import OutputUnusable
 from engine.models.cache import Cached, CacheUse, CompletionCache
 from engine.models.cache_store import open_cache_store
 from engine.models.interface import Model
@@ -12,6 +15,10 @@ from engine.models.interface import Model
 
 class ModelUse(Protocol):
     """Something between a study and its models."""
+
+    def prepare(self, folder: Path) -> None:
+        """Before a study's folder is worked in."""
+        ...
 
     def around(self, model: Model, endpoint: str) -> Model:
         """The model as the study sees it; ``endpoint`` names where it is served."""
@@ -28,6 +35,9 @@ class ModelUse(Protocol):
 
 class Direct:
     """Nothing between a study and its models."""
+
+    def prepare(self, folder: Path) -> None:
+        """Nothing to prepare."""
 
     def around(self, model: Model, endpoint: str) -> Model:  # noqa: ARG002 - a cache needs it
         """The model itself."""
@@ -52,6 +62,24 @@ class ThroughCache:
 
     def __init__(self, cache: CompletionCache, folder: Path) -> None:
         self._cache, self._folder = cache, folder
+
+    def prepare(self, folder: Path) -> None:
+        """Give a new study the cache's secret instead of one of its own.
+
+        What a model is asked holds scores, and a judge's draws hang on the secret: with another one no run would ask
+        what an earlier one asked.
+
+        Raises:
+            OutputUnusable: the secret cannot be kept.
+        """
+        secret = folder / "secret"
+        try:
+            if not secret.exists():
+                _write_secret(secret, _secret_of(self._folder))
+        except OSError as error:
+            raise OutputUnusable(
+                f"cannot write {secret}: {error.strerror or error}; free some space"
+            ) from error
 
     def around(self, model: Model, endpoint: str) -> Model:
         """The model behind the cache."""
@@ -99,3 +127,25 @@ def open_model_use(cache: Path | None, *, is_scoped: bool) -> Generator[ModelUse
         return
     with open_cache_store(cache) as store:
         yield ThroughCache(CompletionCache(store, is_scoped=is_scoped), cache)
+
+
+def _secret_of(cache: Path) -> bytes:
+    """Random bytes that belong to a cache, made once, whoever comes first."""
+    path = cache / "secret"
+    if not path.exists():
+        _write_secret(path, secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def _write_secret(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; one that is there stays."""
+    partial = path.with_name(f".secret.{os.getpid()}.partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        pass  # another process was faster
+    finally:
+        partial.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from benchmarks.studies.plan import Plan
 from benchmarks.studies.reporter import Reporter
 from benchmarks.studies.study import make_run_record, open_study
 from benchmarks.studies.summary import Record, make_rows, make_task_rows
+from benchmarks.studies.teams import models_of
 from engine.bus import InfrastructureFailed
 from engine.episode import EpisodeResult, EpisodeSpec
 from engine.errors import BadSpecification, UnknownName
@@ -117,6 +118,8 @@ async def run_missing(
     """
     with open_study(folder, plan.specs, extends=extends) as study:
         held()
+        if model_use is not None and any(models_of(spec) for spec in plan.specs):
+            model_use.prepare(folder)
         async with open_laboratory(
             study,
             tasks=plan.tasks,
