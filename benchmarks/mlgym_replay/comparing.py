@@ -56,6 +56,7 @@ _ENVIRONMENT: Final = re.compile(
     r"ModuleNotFoundError|No module named|Requirement already|command not found|\bpip3?\b"
 )
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+_MATCH: Final = re.compile(r"^(?:Line )?(\d+):(.*)$", re.MULTILINE)
 _LISTING: Final = frozenset({"ls", "find_file", "find", "search_dir"})
 
 
@@ -88,17 +89,23 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return not self.difference
 
 
-def compare(played: Played, noise: Noise, *, final: Metrics | None = None) -> Verdict:
+def compare(
+    played: Played, noise: Noise, *, final: Metrics | None = None, earned_none: bool = False
+) -> Verdict:
     """Whether a step means what was recorded.
 
     Args:
         played: the step.
         noise: of the task's scores.
         final: the recorded score of the end, for the step that ended the run.
+        earned_none: whether the end is recorded to have earned no score.
     """
     recorded = recorded_meaning(played.recorded.action, played.recorded.observation or "")
     kind = f"{recorded.kind} {recorded.problem}".strip()
     difference, detail, is_open = _difference(played, recorded, noise, final)
+    evaluated = played.evaluated.metrics if played.evaluated is not None else None
+    if not difference and recorded.kind == "end" and earned_none and evaluated is not None:
+        difference, detail = "no score", f"the end earned none there, here {evaluated}"
     if difference and played.action.strip() != played.recorded.action.strip():
         difference = "action read otherwise"
     return Verdict(kind=kind, difference=difference, detail=detail[:600], score_not_compared=is_open)
@@ -220,6 +227,8 @@ def _same_output(action: str, recorded: str, ours: str, noise: Noise) -> bool:
     word = action.split(maxsplit=1)[0] if action.split() else ""
     if word in _LISTING:
         return _names(recorded) == _names(ours)
+    if word == "search_file":
+        return _found(recorded) == _found(ours)
     there, here = json_metrics(recorded), json_metrics(ours)
     if there is not None and here is not None:
         return not scores_difference(there, here, noise)[0]
@@ -235,6 +244,11 @@ def _names(text: str) -> frozenset[str]:
         if line and not line.startswith(("total ", "End of", "Found"))
     )
     return frozenset(word for word in words if word not in (".", "..", "", ".mlgym"))
+
+
+def _found(text: str) -> frozenset[tuple[str, str]]:
+    """The lines that a search in a file found, by their number."""
+    return frozenset((match[1], match[2].strip()) for match in _MATCH.finditer(text))
 
 
 def _masked(text: str) -> str:

@@ -31,7 +31,7 @@ _PROBLEMS: Sequence[tuple[Problem, re.Pattern[str]]] = (
     ("no-open-file", re.compile(r"^No file open")),
     ("is-directory", re.compile(r"^Error: .* is a directory")),
     ("exists", re.compile(r"^Error: File .* already exists")),
-    ("not-found", re.compile(r"^File .* not found")),
+    ("not-found", re.compile(r"^(?:Error: )?File .* not found", re.MULTILINE)),
     ("syntax", re.compile(r"bash: line \d+: .*(?:syntax error|unexpected EOF)|bash: -c: line")),
     ("timeout", re.compile(r"timed out after|^Error: Timeout reached")),
     ("usage", re.compile(r"^Usage: ", re.MULTILINE)),

@@ -168,7 +168,10 @@ async def play_run(
     except WorkspaceError as error:
         trouble = str(error)
     final = recorded_final(trajectory)
-    rows = [await run.row(step, final if step.ending else None) for step in run.played]
+    earned_none = "evaluation_format_error" in (trajectory.info.exit_status or "")
+    rows = [
+        await run.row(step, final if step.ending else None, earned_none=earned_none) for step in run.played
+    ]
     ends = [step.evaluated.metrics for step in run.played if step.evaluated is not None]
     verified = await stage.verified(run.current, backend) if stage.options.verify else None
     best = run.best_changed()
@@ -250,9 +253,9 @@ class _Run:
     def _changed_in(self, files: Files) -> list[str]:
         return [path for path in self._stage.task.protected if files.get(path) != self.starter[path]]
 
-    async def row(self, played: Played, final: Metrics | None) -> StepRow:
+    async def row(self, played: Played, final: Metrics | None, *, earned_none: bool) -> StepRow:
         """A step's row, once its difference, where there is one, has its class."""
-        verdict = compare(played, self._stage.noise, final=final)
+        verdict = compare(played, self._stage.noise, final=final, earned_none=earned_none)
         if verdict.difference == "score" and not self._has_diverged:
             verdict = await self._confirmed(played, verdict, final)
         if verdict.difference == "window" and self._is_of_other_version(played):

@@ -18,11 +18,13 @@ from benchmarks.report.sections import (
     audit,
     contrasts,
     design,
+    factors,
     headline,
     limits,
     profiles,
     provenance,
     roles,
+    selection,
     spend,
     tasks,
     teamwork,
@@ -76,7 +78,7 @@ def make_report(folder: Path) -> Report:
     _look(evidence)
     findings = find(evidence)
     curves = make_curves(evidence)
-    shares = roles.section(findings)
+    shares, crossed = roles.section(findings), factors.section(findings)
     document = Document(
         title=_title(evidence),
         subtitle=_subtitle(evidence),
@@ -85,11 +87,13 @@ def make_report(folder: Path) -> Report:
             design.section(evidence),
             headline.section(findings),
             contrasts.section(findings),
+            *(() if crossed is None else (crossed,)),
             *(() if shares is None else (shares,)),
             tasks.section(findings),
             anytime.section(findings, curves),
             profiles.section(findings),
             spend.section(findings),
+            selection.section(findings),
             teamwork.section(findings, measure_teamwork(evidence)),
             audit.section(findings),
             limits.section(evidence),

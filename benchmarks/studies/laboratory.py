@@ -31,6 +31,7 @@ from engine.workspace.backends import BackendName, make_backend
 from engine.workspace.environment import cache_folder
 from engine.workspace.interface import Backend, IsolationReport, WorkspaceSpec
 from roles.handover import assemble_episode
+from roles.mlgym.replay_model import is_recorded, open_recorded
 from tasks.package import TaskPackage
 from tasks.score_cache import ScoreCache
 from tasks.scoring import SandboxJudge
@@ -236,6 +237,9 @@ async def _open_models(
     limiters: dict[str, FixedLimiter] = {}
     models: dict[str, Model] = {}
     for name in sorted(names):
+        if is_recorded(name):  # a published run's answers: no endpoint, no price
+            models[name] = open_recorded(name)
+            continue
         limiter = limiters.setdefault(name.partition("/")[0], FixedLimiter(capacity))
         generator = np.random.default_rng(_JITTER_SEED)
         model = await stack.enter_async_context(
@@ -258,6 +262,8 @@ def _check_prices(specs: Iterable[EpisodeSpec], base_url: str | None) -> None:
     for name in sorted(
         {name for spec in specs if spec.budget.cost_usd is not None for name in models_of(spec)}
     ):
+        if is_recorded(name):
+            continue
         endpoint = find_endpoint(name.partition("/")[0])
         connection = connect(endpoint, base_url=base_url, environ=os.environ)
         if endpoint.name not in _SAY_COST and find_price(name, connection=connection, prices=prices) is None:

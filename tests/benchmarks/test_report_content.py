@@ -10,6 +10,7 @@ from reported_studies import HOSTILE, muted, without, write_study
 
 from benchmarks.report.document import Figure, Listing, Notice, Paragraph, Section, Table
 from benchmarks.report.report import Report, make_report
+from benchmarks.report.sections import factors
 from benchmarks.report.sources import NoReport
 from benchmarks.studies.design import ArmDesign, Contrast, Design, Lock
 from benchmarks.studies.looks import read_looks
@@ -286,3 +287,30 @@ def test_what_holds_on_single_tasks_is_said_to_be_exploratory(tmp_path: Path) ->
     assert "Where: of 2 differences on single tasks" in said(report)
     assert "no reviewer (vacuous): battle-of-sexes (\N{MINUS SIGN}0.7" in said(report)
     assert {each.task for each in report.findings.by_task} == {"battle-of-sexes", "prisoners-dilemma"}
+
+
+def crossed(factors: dict[str, tuple[str, str]]) -> list[ArmDesign]:
+    """Arms of a crossing of two factors."""
+    (one, two), (first, second) = factors, factors.values()
+    return [ArmDesign(name=f"{a}+{b}", levels={one: a, two: b}) for a in first for b in second]
+
+
+def test_a_crossing_needs_two_levels_a_factor_and_every_combination() -> None:
+    arms = crossed({"strategy": ("greedy", "uct"), "patch": ("none", "mute reviews")})
+    found = factors.crossing(arms)
+
+    assert isinstance(found, factors.Crossing)
+    assert found.levels == {"strategy": ("greedy", "uct"), "patch": ("none", "mute reviews")}
+    assert found.cells[frozenset()] == "greedy+none"
+    assert found.cells[frozenset({"strategy", "patch"})] == "uct+mute reviews"
+    assert factors.crossing(arms[:3]) == "3 of 4 combinations of levels are in the study"
+    third = ArmDesign(name="third", levels={"strategy": "evolution", "patch": "none"})
+    assert factors.crossing([*arms, third]) == "they are made for two levels a factor, and strategy has 3"
+
+
+def test_a_report_says_what_the_best_feedback_promised(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", [("full", spread(HIGH)), (without("reviewer"), spread(LOW, seed=2))])
+
+    part = section(make_report(folder), "selection")
+
+    assert any("none of it was run" in text for text in texts(part))

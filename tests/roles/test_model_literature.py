@@ -38,7 +38,13 @@ async def look(status: int, body: bytes) -> tuple[object, bytes]:
 
 
 async def test_papers_come_back_typed_and_bounded() -> None:
-    entry = {"title": "T" * 900, "year": 2020, "authors": [{"name": "A"}], "abstract": None, "citationCount": 3}
+    entry = {
+        "title": "T" * 900,
+        "year": 2020,
+        "authors": [{"name": "A"}],
+        "abstract": None,
+        "citationCount": 3,
+    }
     found, head = await look(200, json.dumps({"data": [entry]}).encode())
 
     assert isinstance(found, tuple)

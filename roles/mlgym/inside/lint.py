@@ -259,6 +259,13 @@ class _Names:
             self._bind(node.rest)
         self._all(ast.iter_child_nodes(node))
 
+    def _Return(self, node: ast.Return | ast.Yield | ast.YieldFrom) -> None:  # noqa: N802 - as the node is called
+        # Where no function is around it, it is another fault, and what stands behind it is not looked at.
+        if self._scopes[-1].kind not in ("module", "class"):
+            self._all(ast.iter_child_nodes(node))
+
+    _Yield = _YieldFrom = _Return
+
     # -- scopes -----------------------------------------------------------------------------------------------------
 
     def _FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:  # noqa: N802 - as the node is called
