@@ -121,7 +121,7 @@ def effect_text(effect: AnyEffect, outcome: AnyOutcome | None) -> str:
     return f"{doing} → {_outcome_text(outcome)}"
 
 
-def _outcome_text(outcome: AnyOutcome | None) -> str:
+def _outcome_text(outcome: AnyOutcome | None) -> str:  # noqa: PLR0911 - one return a kind
     match outcome:
         case None:
             return "under way"
@@ -137,7 +137,7 @@ def _outcome_text(outcome: AnyOutcome | None) -> str:
         case Reading(seconds=seconds):
             return f"{seconds:.1f} s"
         case Status(devices=devices):
-            return ", ".join(f"{each.count} × {one_line(each.name, 24)}" for each in devices)
+            return ", ".join(f"{each.count} x {one_line(each.name, 24)}" for each in devices)
         case Found(papers=papers):
             return f"{len(papers)} papers"
         case Failure(kind=kind, message=message):

@@ -77,8 +77,10 @@ def _levels(arm: ArmDesign) -> dict[str, str]:
 def _introduction(found: Crossing) -> str:
     steps = listed([f"{name} from {low} to {high}" for name, (low, high) in found.levels.items()])
     return (
-        f"Factors: {steps}. A main effect is the mean change over all levels of the others. An interaction is half of how much the "
-        "effect of one changes with the other. Where scores lie near a floor or a ceiling, interactions appear that belong to the "
+        f"Factors: {steps}. A main effect is the mean change over all levels of the others. An "
+        "interaction is half of how much the "
+        "effect of one changes with the other. Where scores lie near a floor or a ceiling, "
+        "interactions appear that belong to the "
         "scale; and one takes some four times the runs of a main effect of its size."
     )
 

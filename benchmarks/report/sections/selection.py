@@ -16,8 +16,10 @@ def section(findings: Findings) -> Section:
     blocks: list[Block] = [
         Paragraph(
             text=(
-                "A team sees noisy feedback and hands in what it trusts. The best single feedback score of a run promises more "
-                "than the same artefact holds in the final (the winner's curse); where handing it in would have been better than "
+                "A team sees noisy feedback and hands in what it trusts. The best single feedback score of "
+                "a run promises more "
+                "than the same artefact holds in the final (the winner's curse); where handing it in would "
+                "have been better than "
                 "the team's own choice, something was forgone."
             )
         )
@@ -37,7 +39,8 @@ def section(findings: Findings) -> Section:
             Notice(
                 text=(
                     "Whether rejected work was really worse is not known: none of it was run. "
-                    "`python -m benchmarks.measures.audit DIR` runs a sample, off-budget and unseen by any team, and the next "
+                    "`python -m benchmarks.measures.audit DIR` runs a sample, off-budget and unseen by any "
+                    "team, and the next "
                     "report shows what came of it."
                 )
             )
@@ -83,8 +86,10 @@ def _optimisms(evidence: Evidence, told: list[tuple[str, Optimism]]) -> Table:
             for arm, found in told
         ),
         note=(
-            "First column above 0: feedback promised too much. Second column above 0: the single best feedback score would have "
-            "chosen better than the team; below 0: the team was right not to trust it. 95 % intervals, Student's t over blocks."
+            "First column above 0: feedback promised too much. Second column above 0: the single best "
+            "feedback score would have "
+            "chosen better than the team; below 0: the team was right not to trust it. 95 % intervals, "
+            "Student's t over blocks."
         ),
     )
 
@@ -122,8 +127,10 @@ def _reviews(evidence: Evidence, audit: Audit) -> Table:
             for each in audit.arms
         ),
         note=(
-            f"All accepted work and {percent(audit.fraction)} of what was rejected, run anyway on the final split and weighted by the "
-            "chance of being drawn. Precision: of accepted work, the share better than what stood. Recall: of better work, the share "
+            f"All accepted work and {percent(audit.fraction)} of what was rejected, run anyway on the "
+            "final split and weighted by the "
+            "chance of being drawn. Precision: of accepted work, the share better than what stood. "
+            "Recall: of better work, the share "
             "accepted. Specificity: of work that was no better, the share rejected. Gain of rejected: on the task's metric."
         ),
     )

@@ -6,7 +6,16 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from engine.bus import RUNTIME
-from engine.effects import ClockReading, Command, Evaluation, Failure, ModelAnswer, ModelCall
+from engine.effects import (
+    ClockReading,
+    Command,
+    Evaluation,
+    Failure,
+    Lookup,
+    ModelAnswer,
+    ModelCall,
+    StatusReading,
+)
 from engine.messages import (
     Dropped,
     Expired,
@@ -156,7 +165,7 @@ def _kind(item: _Item) -> Kind:
                     return "command"
                 case Evaluation():
                     return "score"
-                case ClockReading():
+                case ClockReading() | StatusReading() | Lookup():
                     return "clock"
 
 
