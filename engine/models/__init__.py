@@ -2,7 +2,7 @@
 
 Here belong the seam (`interface`), its errors, the clients that speak a dialect, and what each of them needs:
 keys, prices, retries, limits. Prompts, tools and what to do with an answer belong to the roles. Start reading
-at `engine.models.interface`; a new dialect is a file beside `openai_chat` that passes the conformance suite.
+at `engine.models.interface`; a new dialect is a file in `engine.models.dialects` that passes the conformance suite.
 """
 
 import importlib
@@ -51,7 +51,7 @@ from engine.models.scripted import Request, Scripted
 
 if TYPE_CHECKING:
     from engine.models.endpoint import Endpoint
-    from engine.models.openai_chat import Timeouts
+    from engine.models.http_model import Timeouts
     from engine.models.opening import open_model
 
 __all__ = [
@@ -102,7 +102,7 @@ __all__ = [
 # These stand on httpx, whose import takes as long as that of all the rest; most runs ask no endpoint.
 _LATE = {
     "Endpoint": "engine.models.endpoint",
-    "Timeouts": "engine.models.openai_chat",
+    "Timeouts": "engine.models.http_model",
     "open_model": "engine.models.opening",
 }
 

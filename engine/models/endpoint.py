@@ -1,5 +1,6 @@
 """Endpoints as data, and the one place where keys and base URLs are read from the environment."""
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from ipaddress import ip_address
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 BASE_URL_VARIABLE = "MLYCEUM_BASE_URL"
 """Environment variable that overrides the base URL of every endpoint."""
 
+ENDPOINTS_VARIABLE = "MLYCEUM_ENDPOINTS"
+"""Environment variable that names a user's file of endpoints."""
+
 _TABLE = Path(__file__).with_name("endpoints.toml")
 
 
@@ -32,6 +36,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         streams: ask for answers in pieces. Slow answers then show that they are alive, and a dead connection
             is noticed after `Timeouts.read`; each piece takes time of ours, which counts where hundreds of calls
             run at once.
+        priced_as: the provider under which the price table knows its models, where that is another one.
         headers: sent with every request; no keys here.
         base_url_env: environment variable that overrides ``base_url``, where custom knows one.
         key_env: environment variable that holds the key; None where no key is ever sent.
@@ -44,6 +49,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             schema in the instructions, or by the instructions alone.
         reasoning_effort_as: where `Settings.reasoning_effort` goes: a field of its own, an ``effort`` in a
             ``reasoning`` object, or nowhere.
+        caches_prompts: mark prompts for the endpoint's cache, in dialects where nothing is cached without a mark.
         reasoning_back_as: the field of an assistant message in which its reasoning goes back; None where it
             does not (some endpoints refuse it).
         max_concurrency: calls in flight at once, where a caller does not say.
@@ -57,6 +63,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     base_url: str
     dialect: DialectName = "openai-chat"
     streams: bool = False
+    priced_as: str | None = None
     headers: dict[str, str] = {}
     base_url_env: str | None = None
     key_env: str | None = None
@@ -68,6 +75,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     response_format: Literal["json_schema", "json_object", "instructions"] = "json_schema"
     reasoning_effort_as: Literal["reasoning_effort", "reasoning", "nothing"] = "reasoning_effort"
     reasoning_back_as: Literal["reasoning_content", "reasoning", "reasoning_details"] | None = None
+    caches_prompts: bool = False
     max_concurrency: Annotated[int, msgspec.Meta(ge=1)] = 16
     extra_body: str = "{}"
     input_usd_per_million: Annotated[float, msgspec.Meta(ge=0)] | None = None
@@ -97,19 +105,67 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def default_endpoints() -> tuple[Endpoint, ...]:
     """The endpoints that ship (``endpoints.toml``)."""
-    return msgspec.toml.decode(_TABLE.read_bytes(), type=_Table).endpoint
+    return load_endpoints(_TABLE)
 
 
-def find_endpoint(name: str, endpoints: Iterable[Endpoint] | None = None) -> Endpoint:
+def load_endpoints(path: Path) -> tuple[Endpoint, ...]:
+    """The endpoints of a TOML file: tables ``[[endpoint]]`` with the fields of `Endpoint`.
+
+    Raises:
+        BadSpecification: the file cannot be read, or a table is not an endpoint.
+    """
+    try:
+        endpoints = msgspec.toml.decode(path.read_bytes(), type=_Table).endpoint
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        fault = f"not a file of endpoints ({error}); each [[endpoint]] needs name and base_url"
+        raise BadSpecification(str(path), fault) from error
+    for endpoint in endpoints:
+        _check(endpoint, str(path))
+    return endpoints
+
+
+def known_endpoints(environ: Mapping[str, str]) -> tuple[Endpoint, ...]:
+    """The shipped endpoints with those of the file that ``MLYCEUM_ENDPOINTS`` names put over and beside them.
+
+    Raises:
+        BadSpecification: that file cannot be read, or is not one of endpoints.
+    """
+    path = environ.get(ENDPOINTS_VARIABLE)
+    users = load_endpoints(Path(path).expanduser()) if path else ()
+    return tuple({endpoint.name: endpoint for endpoint in (*default_endpoints(), *users)}.values())
+
+
+def find_endpoint(
+    name: str, endpoints: Iterable[Endpoint] | None = None, *, environ: Mapping[str, str] | None = None
+) -> Endpoint:
     """The endpoint of that name.
+
+    Args:
+        name: the part of a model's name before the slash.
+        endpoints: where to look; by default `known_endpoints`.
+        environ: instead of the process's environment.
 
     Raises:
         UnknownName: there is none.
+        BadSpecification: the user's file of endpoints is unusable.
     """
-    table = {endpoint.name: endpoint for endpoint in (endpoints or default_endpoints())}
+    known = endpoints or known_endpoints(os.environ if environ is None else environ)
+    table = {endpoint.name: endpoint for endpoint in known}
     if name not in table:
         raise UnknownName("model provider", name, table)
     return table[name]
+
+
+def _check(endpoint: Endpoint, where: str) -> None:
+    """What the types cannot say."""
+    where = f"{where}: endpoint {endpoint.name}"
+    if not endpoint.name or "/" in endpoint.name:
+        raise BadSpecification(where, "a name is the part before the slash; give it one without a slash")
+    try:
+        msgspec.json.decode(endpoint.extra_body, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError as error:
+        raise BadSpecification(where, f"extra_body is not a JSON object: {error}") from error
+    _checked_url(endpoint.base_url, where)
 
 
 def connect(endpoint: Endpoint, *, base_url: str | None, environ: Mapping[str, str]) -> Connection:

@@ -113,8 +113,8 @@ def complaint_of(body: bytes) -> tuple[str, str]:
         content: object = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return quote(body[: 4 * _LONGEST_QUOTE].decode(errors="replace")), ""
-    if isinstance(content, list) and content:  # Gemini puts its error into a list now and then
-        content = cast("list[object]", content)[0]
+    if isinstance(content, list):  # Gemini puts its error into a list now and then
+        content = next(iter(cast("list[object]", content)), None)
     error = _field(content, "error") or content
     if isinstance(error, str):
         return quote(error), ""
