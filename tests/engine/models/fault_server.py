@@ -81,7 +81,6 @@ class FaultServer:
     origin: str
     requests: list[Asked] = field(default_factory=list)
     open_connections: int = 0
-    most_connections: int = 0
     has_left: trio.Event = field(default_factory=trio.Event)
     """Set, and replaced, when a connection has gone."""
 
@@ -107,7 +106,6 @@ async def open_fault_server(script: Script) -> AsyncIterator[FaultServer]:
         nonlocal opened
         opened += 1
         server.open_connections += 1
-        server.most_connections = max(server.most_connections, server.open_connections)
         try:
             await _serve(stream, script, server, opened)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
