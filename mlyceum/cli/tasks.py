@@ -10,6 +10,7 @@ import msgspec
 from rich.markdown import Markdown
 from rich.text import Text
 
+from engine.errors import BadSpecification
 from engine.task import Moves, ScoringProtocol, Split, TaskCard
 from mlyceum.cli.mlgym_root import mlgym_root_option, named_task
 from mlyceum.cli.output import json_option, print_json, stdout_console
@@ -18,6 +19,10 @@ from mlyceum.task_scoring import Scoring, score_files
 from mlyceum.viewer.fitted import Column, print_fitted
 from mlyceum.viewer.numbers import difference, number, score_text
 from tasks.artefacts import artefact_from_path
+from tasks.mlgym_folder.checkout import Checkout, open_checkout
+from tasks.mlgym_folder.facts import metric_of
+from tasks.mlgym_folder.names import PREFIX
+from tasks.mlgym_folder.needs import missing
 from tasks.package import TaskPackage
 from tasks.registry import aliases, open_task, task_names
 
@@ -137,6 +142,49 @@ def show(task: str, *, mlgym_root: Path | None, as_json: bool) -> None:
     console.print(Markdown(package.brief), width=width)
     console.print(Text("\nFact card", style="bold underline"))
     console.print(Markdown(package.fact_card), width=width)
+
+
+class FolderLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A task of a checkout of MLGym as it is listed."""
+
+    name: str
+    """As other commands take it."""
+    mlgym_id: str
+    metric: str
+    baseline: float | None
+    missing: str
+    """What it needs that is not here; empty where it runs."""
+
+
+@command.command("mlgym")
+@mlgym_root_option
+@json_option
+def mlgym(*, mlgym_root: Path | None, as_json: bool) -> None:
+    """List the tasks of a checkout of MLGym: which run here, and what the others need.
+
+    \b
+    Example:
+      mlyceum tasks mlgym --mlgym-root ../MLGym
+    """  # noqa: D301 - click's mark for a block that is not to be wrapped
+    checkout = open_checkout(mlgym_root)
+    lines = [_folder_line(checkout, name) for name in checkout.configurations]
+    if as_json:
+        print_json({"checkout": str(checkout.root), "tasks": lines})
+        return
+    console = stdout_console()
+    for line in (plain_struct(line) for line in lines):
+        what = line.missing or f"runs here: {line.metric}, stored baseline {number(line.baseline)}"
+        console.print(Text(f"{line.name}: {what}", style="dim" if line.missing else ""), soft_wrap=True)
+
+
+def _folder_line(checkout: Checkout, name: str) -> FolderLine:
+    try:
+        task = checkout.task(name)
+        metric, why = metric_of(task), missing(checkout, task)
+    except BadSpecification as error:
+        return FolderLine(name=f"{PREFIX}{name}", mlgym_id="", metric="", baseline=None, missing=str(error))
+    stored = task.baseline_scores[0].get(metric) if task.baseline_scores else None
+    return FolderLine(name=f"{PREFIX}{name}", mlgym_id=task.id, metric=metric, baseline=stored, missing=why)
 
 
 _protocol = click.option(
