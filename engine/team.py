@@ -3,13 +3,17 @@
 Patches on a team (ablations) live with the roles; here are only the values they work on.
 """
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 import msgspec
 
 from engine.messages import Queue, Topic, Value
 
 PolicyName: TypeAlias = Literal["offline", "vacuous", "model"]
+Policy: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=rf"^(?:{'|'.join(get_args(PolicyName))}|[^\0\n]+\.py:[A-Za-z_]\w*)$")
+]
+"""A `PolicyName`, or ``FILE.py:CLASS``: the user's own code (see `roles.policy_file`)."""
 Allowance: TypeAlias = Literal["literature"]
 """``literature``: its members may look up published papers, over the network."""
 MailboxPolicy: TypeAlias = Literal["block", "drop-oldest", "latest", "reject"]
@@ -23,8 +27,8 @@ class MemberSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     role: str
     functions: tuple[Queue, ...]
     """What it does: the queues it serves. A merge gives one member the functions of another."""
-    policy: PolicyName = "offline"
-    policies: dict[Queue, PolicyName] = {}
+    policy: Policy = "offline"
+    policies: dict[Queue, Policy] = {}
     """Functions driven otherwise than ``policy``."""
     model: str | None = None
     """``provider/name``, where a model drives it; None: the episode's model."""
@@ -81,5 +85,7 @@ class TeamSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What is off unless it is named here."""
     arrival_order: bool = False
     """Release results as they arrive; the record is then marked non-deterministic."""
+    sources: dict[str, str] = {}
+    """SHA-256 (hex) of each file that it names (policies, an agent's files), by absolute path."""
     patches: tuple[str, ...] = ()
     """What was done to the team it came from, in words, in order."""

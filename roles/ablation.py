@@ -4,13 +4,14 @@ import hashlib
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import assert_never
 
 import msgspec
 
 from engine.errors import BadSpecification
 from engine.messages import Queue
-from engine.team import Interposition, MemberSpec, PolicyName, StrategySpec, TeamSpec
+from engine.team import Interposition, MemberSpec, Policy, StrategySpec, TeamSpec
 from roles.catalogue import ROLES
 from roles.patch_text import GRAMMAR, describe, parse_patch, parse_without
 from roles.patches import (
@@ -26,6 +27,7 @@ from roles.patches import (
     Strategy,
     SwapModel,
 )
+from roles.policy_file import settle_policies, short_name
 from roles.team import check_team
 
 LONGEST_NAME = 100
@@ -44,8 +46,8 @@ def apply(team: TeamSpec, patch: Patch) -> TeamSpec:
             assert patch.into is not None  # the case above
             patched, mark = _absorbed(team, patch.role, patch.into), f"{patch.role}-in-{patch.into}"
         case Replace(role=role, policy=policy, model=model):
-            mark = f"{role}-{policy}" + (f"-{model}" if model else "")
-            patched = _replaced(team, role, policy, model)
+            mark = f"{role}-{short_name(policy)}" + (f"-{model}" if model else "")
+            patched = settle_policies(_replaced(team, role, policy, model), Path())
         case Duplicate(role=role, replicas=replicas):
             member = msgspec.structs.replace(_member(team, role), replicas=replicas)
             patched, mark = _with(team, member), f"{role}-x{replicas}"
@@ -106,7 +108,7 @@ def _absorbed(team: TeamSpec, role: str, into: str) -> TeamSpec:
     return _with(msgspec.structs.replace(team, members=rest), merged)
 
 
-def _replaced(team: TeamSpec, role: str, policy: PolicyName, model: str | None) -> TeamSpec:
+def _replaced(team: TeamSpec, role: str, policy: Policy, model: str | None) -> TeamSpec:
     member = _member(team, role)
     if policy == "vacuous" and ROLES[role].vacuous is None:
         raise BadSpecification(
@@ -181,7 +183,7 @@ def _on_model(team: TeamSpec, role: str, model: str) -> TeamSpec:
     return _with(team, msgspec.structs.replace(member, model=model))
 
 
-def _driven(member: MemberSpec, functions: set[Queue], policy: PolicyName) -> MemberSpec:
+def _driven(member: MemberSpec, functions: set[Queue], policy: Policy) -> MemberSpec:
     policies = {
         each: policy if each in functions else member.policies.get(each, member.policy)
         for each in member.functions

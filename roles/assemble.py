@@ -11,7 +11,7 @@ from engine.messages import NOTES, MemberId, Queue, Topic
 from engine.models.interface import Model
 from engine.post import Address
 from engine.task import Task
-from engine.team import MemberSpec, PolicyName, TeamSpec
+from engine.team import MemberSpec, TeamSpec
 from roles.catalogue import MODELLED, ROLE_OF, RULED
 from roles.functions import Function, serve
 from roles.mlgym import MLGYM
@@ -20,6 +20,7 @@ from roles.mlgym.settings import settings_from
 from roles.model.desk import Desk
 from roles.model.solo import model_solo
 from roles.model.talk import Talk
+from roles.policy_file import is_file_policy, load_policies, loaded_policy
 from roles.solo import solo
 from roles.strategies import OPINIONATED, SOLO, make_rule
 from roles.strategies.lead import lead
@@ -46,6 +47,7 @@ def assemble(
         UserError: where a model is needed and none was given.
     """
     check_team(spec)
+    load_policies(spec)
     if task.moves is None and not _has_model(spec):
         raise UserError(
             f"task {task.card.id} declares no moves, so that only a team with a model can work on it; give --model"
@@ -61,7 +63,7 @@ def assemble(
     return tuple(seats)
 
 
-def policy_of(member: MemberSpec, function: Queue) -> PolicyName:
+def policy_of(member: MemberSpec, function: Queue) -> str:
     """What drives a function of a member."""
     return member.policies.get(function, member.policy)
 
@@ -111,6 +113,8 @@ def make_functions(spec: MemberSpec, member: Member) -> Sequence[Function]:
         if policy == "model":
             assert talk is not None  # made where any function needs it
             made.append(MODELLED[function].make(member, talk))
+        elif is_file_policy(policy):
+            made.append(loaded_policy(policy).make(member))
         else:
             made.append(RULED[function, policy].make(member))
     topics = OPINIONATED.get(member.spec.strategy.kind)
@@ -128,6 +132,9 @@ def _topics(team: TeamSpec, member: MemberSpec) -> tuple[Topic, ...]:
     watched: dict[Topic, None] = {}
     for function in member.functions:
         policy = policy_of(member, function)
+        if is_file_policy(policy):
+            watched |= dict.fromkeys(loaded_policy(policy).topics)
+            continue
         kind = MODELLED[function] if policy == "model" else RULED[function, policy]
         watched |= dict.fromkeys(kind.topics)
     is_modelled = any(policy_of(member, function) == "model" for function in member.functions)

@@ -7,7 +7,6 @@ import msgspec
 
 from engine.member import Member
 from engine.messages import CODE, EXPERIMENT, FUNCTIONS, HYPOTHESIZE, REVIEW, Queue, Topic
-from engine.team import PolicyName
 from roles.functions import Function
 from roles.model.coder import ModelCoder
 from roles.model.experimenter import ModelExperimenter
@@ -76,7 +75,7 @@ class Modelled(NamedTuple):
     topics: tuple[Topic, ...]
 
 
-RULED: dict[tuple[Queue, PolicyName], Ruled] = {
+RULED: dict[tuple[Queue, str], Ruled] = {
     (HYPOTHESIZE, "offline"): Ruled(Hypothesizer, Hypothesizer.topics),
     (HYPOTHESIZE, "vacuous"): Ruled(RandomIdeas, RandomIdeas.topics),
     (CODE, "offline"): Ruled(Coder, Coder.topics),

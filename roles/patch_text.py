@@ -9,7 +9,7 @@ import msgspec
 from engine.blinding import check_blankable
 from engine.errors import BadSpecification, UnknownName
 from engine.messages import TOPICS, Topic, Value
-from engine.team import PolicyName
+from engine.team import Policy, PolicyName
 from roles.catalogue import ROLES
 from roles.patches import (
     Blind,
@@ -24,6 +24,7 @@ from roles.patches import (
     Strategy,
     SwapModel,
 )
+from roles.policy_file import is_file_policy
 from roles.strategies import SOLO, STRATEGIES
 
 POLICIES: tuple[PolicyName, ...] = ("offline", "vacuous", "model")
@@ -31,7 +32,7 @@ GRAMMAR = (
     "remove ROLE vacuous",
     "remove ROLE absorbed:ROLE",
     "merge ROLE into ROLE",
-    "replace ROLE POLICY [PROVIDER/MODEL]",
+    "replace ROLE [with] POLICY|FILE.py:CLASS [PROVIDER/MODEL]",
     "duplicate ROLE N",
     "mute TOPIC",
     "shuffle TOPIC",
@@ -95,6 +96,8 @@ def parse_patch(text: str) -> Patch:  # noqa: PLR0911, PLR0912 - a case a patch
             return _removal(role, sense, where=f"patch {text!r}")
         case ["merge", role, "into", into]:
             return Merge(role=_role(role), into=_role(into))
+        case ["replace", role, "with", *rest] if rest:
+            return parse_patch(" ".join(["replace", role, *rest]))
         case ["replace", role, policy, *model] if len(model) <= 1 and (not model or policy == "model"):
             named = _model(model[0], where=f"patch {text!r}") if model else None
             return Replace(role=_role(role), policy=_policy(policy), model=named)
@@ -235,10 +238,9 @@ def _said(value: Value) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _policy(name: str) -> PolicyName:
-    for policy in POLICIES:
-        if name == policy:
-            return policy
+def _policy(name: str) -> Policy:
+    if name in POLICIES or is_file_policy(name):
+        return name
     raise UnknownName("policy", name, POLICIES)
 
 

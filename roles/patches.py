@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from engine.messages import Topic, Value
-from engine.team import PolicyName
+from engine.team import Policy
 
 
 class _Patch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -31,7 +31,7 @@ class Replace(_Patch, frozen=True, tag=True):
     """Let another policy drive a role."""
 
     role: str
-    policy: PolicyName
+    policy: Policy
     model: str | None = None
     """For ``model``: ``provider/name``; None: the episode's."""
 

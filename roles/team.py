@@ -12,14 +12,16 @@ import msgspec
 from engine.blinding import check_blankable
 from engine.errors import BadSpecification, UnknownName
 from engine.messages import FUNCTIONS, TOPICS
-from engine.team import Interposition, InterpositionKind, TeamSpec
+from engine.team import Interposition, InterpositionKind, PolicyName, TeamSpec
 from roles.catalogue import ROLES
 from roles.mlgym import MLGYM
 from roles.mlgym.settings import settings_from
 from roles.model.prompts import check_prompts, read_folder
+from roles.policy_file import check_policies, is_file_policy, settle_policies
 from roles.strategies import SOLO, STRATEGIES, make_rule
 
 _FOLDER = Path(__file__).parent / "teams"
+POLICIES = f"{', '.join(get_args(PolicyName))}, FILE.py:CLASS"
 MOST_REPLICAS = 64
 MOST_IN_FLIGHT = 256
 
@@ -92,6 +94,7 @@ def parse_team(text: str, *, where: str, folder: Path | None = None) -> TeamSpec
     except msgspec.ValidationError as error:
         raise _located(str(error), text, where) from error
     try:
+        spec = settle_policies(spec, folder or Path())
         check_team(spec)
     except BadSpecification as error:
         line = _line_of(text, _path(error.where))
@@ -132,6 +135,7 @@ def check_team(spec: TeamSpec) -> None:
             )
         if len(set(member.functions)) < len(member.functions):
             raise BadSpecification(f"{field}.functions", "a function is named twice")
+    check_policies(spec)
     check_prompts(spec.prompts)
     _check_make_up(spec)
 
@@ -169,7 +173,8 @@ def _check_make_up(spec: TeamSpec) -> None:
             if spec.members[0].policy != "model" or spec.members[0].policies:
                 raise BadSpecification("members[0].policy", "MLGym's agent is driven by a model: 'model'")
             return
-        if spec.members[0].policy == "vacuous" or spec.members[0].policies:
+        policy = spec.members[0].policy
+        if policy == "vacuous" or is_file_policy(policy) or spec.members[0].policies:
             raise BadSpecification(
                 "members[0].policy", "a solo member is driven by one policy: offline or model"
             )
@@ -226,10 +231,12 @@ def _plain(what: str, path: list[tuple[str, int]]) -> str:
         kinds = {"members": MemberSpec, "strategy": StrategySpec, "interpositions": Interposition}
         kind = kinds.get(path[0][0], TeamSpec) if len(path) > 1 else TeamSpec
         return f"there is no such field; allowed: {', '.join(kind.__struct_fields__)}"
-    if "Invalid enum value" in what and path:
+    if "matching regex" in what and path:
+        what = "Invalid value"
+    if ("Invalid enum value" in what or what == "Invalid value") and path:
         allowed = {
-            "policy": "offline, vacuous, model",
-            "policies": "offline, vacuous, model",
+            "policy": POLICIES,
+            "policies": POLICIES,
             "failure": "fail, restart, continue",
             "kind": ", ".join(get_args(InterpositionKind)),
         }.get(path[-1][0])

@@ -6,6 +6,7 @@ from rich.text import Text
 from engine.team import MemberSpec
 from mlyceum.reading import EpisodeView
 from mlyceum.viewer.numbers import difference, number, score_text, spending_text
+from roles.policy_file import short_name
 
 
 def header(view: EpisodeView) -> Table:
@@ -86,7 +87,7 @@ def _driver(member: MemberSpec, model: str | None) -> str:
         "model": f"model {own}" if own else "model",
     }
     kinds = dict.fromkeys(member.policies.get(each, member.policy) for each in member.functions)
-    return " + ".join(words[kind] for kind in kinds or (member.policy,))
+    return " + ".join(words.get(kind) or short_name(kind) for kind in kinds or (member.policy,))
 
 
 def is_deterministic(view: EpisodeView) -> bool:
