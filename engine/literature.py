@@ -92,9 +92,10 @@ class SemanticScholar:
         Raises:
             LibraryError: no answer within `SECONDS`, or none that can be read.
         """
-        with trio.move_on_after(SECONDS) as scope:
+        body: bytes | None = None
+        with trio.move_on_after(SECONDS):
             body = await self._ask(query, most=max(1, min(most, MOST_PAPERS)))
-        if scope.cancelled_caught:
+        if body is None:
             raise LibraryError(
                 f"the catalogue of papers gave no answer within {SECONDS:g} s; try again later"
             )
@@ -118,7 +119,7 @@ class SemanticScholar:
                     pause = PAUSE_SECONDS
                     try:
                         async with client.stream("GET", self._url, params=parameters) as response:
-                            if response.status_code == httpx.codes.OK:
+                            if response.status_code == 200:
                                 return self._redacted(await _bounded(response.aiter_raw()))
                             why = f"status {response.status_code}"
                             if not (response.status_code == TOO_MANY or response.is_server_error):

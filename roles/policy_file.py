@@ -287,7 +287,7 @@ def _problem(kind: object) -> str:
     if not inspect.isclass(kind):
         return f"is a {type(kind).__name__}; a policy is a class"
     topics: object = getattr(kind, "topics", None)
-    watched: tuple[object, ...] = topics if isinstance(topics, tuple) else (topics,)
+    watched = cast("tuple[object, ...]", topics) if isinstance(topics, tuple) else (topics,)
     strange = [each for each in watched if each not in TOPICS]
     queue: object = getattr(kind, "queue", None)
     observe: object = getattr(kind, "observe", None)

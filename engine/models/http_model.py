@@ -49,6 +49,25 @@ _EVENTS = "text/event-stream"
 _ABOUT_STREAMING = re.compile(r"\bstream", re.IGNORECASE)
 
 
+class _Whole(httpx.AsyncByteStream):
+    """A request's body in one piece.
+
+    Httpx's own is an async generator, which a call that is cancelled while it is sent leaves to the garbage collector.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+
+    def __aiter__(self) -> "_Whole":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._body is None:
+            raise StopAsyncIteration
+        piece, self._body = self._body, None
+        return piece
+
+
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that each phase of one attempt may take.
 
@@ -213,11 +232,14 @@ class HTTPModel:
         longest = self._timeouts.first_byte
         headers = {"accept": f"{_EVENTS}, application/json" if stream else "application/json"}
         with trio.move_on_after(math.inf if longest is None else longest) as until_first_byte:
-            async with self._client.stream(
-                "POST", self._urls[stream], content=body, headers=headers
-            ) as response:
+            request = self._client.build_request("POST", self._urls[stream], content=body, headers=headers)
+            request.stream = _Whole(body)
+            response = await self._client.send(request, stream=True)
+            try:
                 until_first_byte.deadline = math.inf
                 reply = await self._read_answer(response)
+            finally:
+                await response.aclose()  # as httpx's own `stream` does
             name = response.headers.get("x-request-id") or response.headers.get("request-id")
             return msgspec.structs.replace(reply, id=quote(self._redacted_text(name))) if name else reply
         raise Transient(
