@@ -1,5 +1,6 @@
 """Killed at any point (SIGKILL) and run again: the same table, no paid call twice, nothing recorded lost."""
 
+import contextlib
 import json
 import subprocess
 from collections import Counter
@@ -57,7 +58,11 @@ async def run_study(folder: Path, base_url: str, *, kill_at: int | None = None) 
 
 
 def recorded(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("episodes/*/*.jsonl"))
+    total = 0
+    for path in folder.glob("episodes/*/*.jsonl"):
+        with contextlib.suppress(FileNotFoundError):  # what was early is gone once the episode has begun
+            total += path.stat().st_size
+    return total
 
 
 def outcomes_on_record(folder: Path) -> dict[Path, list[Finished]]:
